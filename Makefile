@@ -1,0 +1,33 @@
+# The friendly face of the build: `make help`.
+PRESET ?= release
+CARD ?= rtl
+WIRE ?= memif
+JOBS ?= $(shell nproc)
+BUILD := build/$(PRESET)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test lint format clean
+
+help: ## Show this
+	@echo "Farrier: a host networking service whose software is replaced under live traffic."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PRESET=release|debug|asan|tsan   JOBS=$(JOBS)"
+	@echo "  make run: CARD=rtl|model  WIRE=memif|veth"
+
+setup: ## Install the Debian packages that are missing (as root)
+	@tools/setup.sh
+
+build: setup ## Build everything
+	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+test: build ## Run every test
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+format: ## Format the C++ in place
+	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+clean: ## Remove everything that was built
+	@rm -rf build
