@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "host/config.pb.h"
+#include "pony/engine.h"
+
+namespace farrier::host {
+
+// Reads and validates a configuration. Every optional field of the result is set. The error lists
+// all that is wrong, one line each: the field's path, its value and what would be right; `origin`
+// stands before them, e.g. the file's name.
+absl::StatusOr<Config> ParseConfig(absl::string_view json, absl::string_view origin);
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+// What pony engine `id` of a validated configuration is to be; epoch and seed are the caller's.
+pony::EngineOptions EngineOptionsFor(const Config& config, uint32_t id);
+
+// IPv4 as a number: "10.0.0.1" is 0x0A000001.
+absl::StatusOr<uint32_t> ParseIp(absl::string_view text);
+std::string FormatIp(uint32_t ip);
+absl::StatusOr<pony::MacAddress> ParseMac(absl::string_view text);
+
+}  // namespace farrier::host

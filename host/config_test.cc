@@ -1,0 +1,207 @@
+#include "host/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace farrier::host {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr absl::string_view kGood = R"({
+  "name": "host2",
+  "card": {"sim": {"directory": "/run/farrier/card2"}},
+  "network": {
+    "ip": "10.0.0.2", "mac": "02:00:00:00:00:02",
+    "neighbors": [{"ip": "10.0.0.1", "mac": "02:00:00:00:00:01", "firstPort": 7000, "engines": 2}]
+  },
+  "pony": {"firstPort": 7000, "engines": 2},
+  "appSocket": "/run/farrier/host2/app.sock",
+  "controlSocket": "/run/farrier/host2/control.sock"
+})";
+
+// What ParseConfig says of the good configuration with `from` replaced by `to`.
+std::string ErrorWith(absl::string_view from, absl::string_view to) {
+  const std::string json = absl::StrReplaceAll(kGood, {{from, to}});
+  EXPECT_NE(json, kGood) << "nothing was replaced";
+  return std::string(ParseConfig(json, "f.json").status().message());
+}
+
+TEST(Config, TheDocumentedExampleIsAcceptedAndDefaultsAreSet) {
+  absl::StatusOr<Config> config = ParseConfig(kGood, "f.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->pony().window(), 64u);
+  EXPECT_EQ(config->network().mtu(), 1500u);
+  EXPECT_EQ(config->card().watchdog_ms(), 10'000u);
+  EXPECT_EQ(config->upgrade().blackout_ms(), 1'000u);
+  EXPECT_FALSE(config->card().has_quota_cells());
+}
+
+TEST(Config, EngineOptionsFollowTheIdentities) {
+  const Config config = ParseConfig(kGood, "f.json").value();
+  const pony::EngineOptions options = EngineOptionsFor(config, 1);
+  EXPECT_EQ(options.id, 1u);
+  EXPECT_EQ(options.udp_port, 7001);
+  EXPECT_EQ(options.engines, 2);
+  EXPECT_EQ(options.ip, 0x0A000002u);
+  EXPECT_EQ(options.mac, (pony::MacAddress{2, 0, 0, 0, 0, 2}));
+  ASSERT_EQ(options.neighbors.size(), 1u);
+  EXPECT_EQ(options.neighbors[0].ip, 0x0A000001u);
+  EXPECT_EQ(options.neighbors[0].first_port, 7000);
+  EXPECT_EQ(options.min_rto, 10 * runtime::kMillisecond);
+}
+
+TEST(Config, AnUnknownFieldIsRefusedByItsPathWithTheKnownOnes) {
+  EXPECT_THAT(ErrorWith("\"neighbors\"", "\"nieghbors\""),
+              AllOf(HasSubstr("f.json: network.nieghbors: unknown field"),
+                    HasSubstr("ip, mac, neighbors, mtu")));
+  EXPECT_THAT(ErrorWith("\"name\"", "\"nam\""), HasSubstr("nam: unknown field"));
+  EXPECT_THAT(ErrorWith("\"engines\": 2}]", "\"engine\": 2}]"),
+              HasSubstr("network.neighbors[0].engine: unknown field"));
+}
+
+TEST(Config, AFieldGivenUnderBothItsNamesIsRefused) {
+  EXPECT_THAT(ErrorWith("\"appSocket\":", "\"app_socket\": \"/a\", \"appSocket\":"),
+              HasSubstr("given twice"));
+}
+
+TEST(Config, AWrongTypeIsRefusedByItsPathAndValue) {
+  EXPECT_THAT(ErrorWith("\"host2\"", "17"), HasSubstr("name: 17 must be a string"));
+  EXPECT_THAT(ErrorWith("\"engines\": 2", "\"engines\": \"two\""),
+              HasSubstr("pony.engines: \"two\" must be a whole number"));
+  EXPECT_THAT(ErrorWith("\"engines\": 2", "\"engines\": 1.5"), HasSubstr("1.5 must be a whole"));
+  EXPECT_THAT(ErrorWith("\"engines\": 2", "\"engines\": -1"), HasSubstr("-1 must be a whole"));
+  EXPECT_THAT(ErrorWith("\"engines\": 2", "\"engines\": 1e300"), HasSubstr("must be a whole"));
+  EXPECT_THAT(ErrorWith("\"engines\": 2", "\"engines\": null"),
+              HasSubstr("null must be a whole number"));
+  EXPECT_THAT(ErrorWith("{\"sim\": {\"directory\": \"/run/farrier/card2\"}}", "\"sim\""),
+              HasSubstr("card: \"sim\" must be an object"));
+}
+
+TEST(Config, AListWhereOneValueBelongsIsRefused) {
+  EXPECT_THAT(ErrorWith("\"host2\"", "[\"host2\"]"),
+              HasSubstr("name: [\"host2\"] must be a string"));
+  EXPECT_THAT(ErrorWith("[{\"ip\": \"10.0.0.1\", \"mac\": \"02:00:00:00:00:01\", \"firstPort\": "
+                        "7000, \"engines\": 2}]",
+                        "{}"),
+              HasSubstr("network.neighbors: {} must be a list"));
+}
+
+TEST(Config, WhatIsNotJsonIsRefused) {
+  for (absl::string_view text : {"", "{", "[]", "7", "{\"name\": }", "\xff\xfe", "{\"a\":1}}",
+                                 "{\"name\": \"a\", \"name\": \"b\"}"}) {
+    absl::StatusOr<Config> config = ParseConfig(text, "f.json");
+    EXPECT_FALSE(config.ok()) << text;
+    EXPECT_THAT(std::string(config.status().message()), HasSubstr("f.json: ")) << text;
+  }
+}
+
+TEST(Config, DeepNestingAndHugeFilesAreRefusedWithoutHarm) {
+  EXPECT_FALSE(ParseConfig(std::string(100'000, '['), "f").ok());
+  std::string nested;
+  for (int i = 0; i < 10'000; ++i) nested += "{\"card\":";
+  EXPECT_FALSE(ParseConfig(nested, "f").ok());
+  EXPECT_THAT(std::string(ParseConfig(std::string(2 << 20, ' '), "f").status().message()),
+              HasSubstr("too long"));
+}
+
+TEST(Config, WhatIsMissingIsNamedWithAnExample) {
+  const std::string error(ParseConfig("{}", "f.json").status().message());
+  for (absl::string_view field :
+       {"name", "card", "network", "pony", "appSocket", "controlSocket"}) {
+    EXPECT_THAT(error, HasSubstr(absl::StrCat("f.json: ", field, ": missing; give it, e.g. ")));
+  }
+  EXPECT_THAT(ErrorWith("\"ip\": \"10.0.0.2\",", ""), HasSubstr("network.ip: missing"));
+  EXPECT_THAT(ErrorWith("\"ip\": \"10.0.0.1\",", ""),
+              HasSubstr("network.neighbors[0].ip: missing"));
+  EXPECT_THAT(ErrorWith("{\"sim\": {\"directory\": \"/run/farrier/card2\"}}", "{}"),
+              HasSubstr("card.sim: missing"));
+  EXPECT_THAT(ErrorWith("{\"directory\": \"/run/farrier/card2\"}", "{}"),
+              HasSubstr("card.sim.directory: missing"));
+  EXPECT_THAT(ErrorWith("\"firstPort\": 7000, \"engines\": 2}]", "\"engines\": 2}]"),
+              HasSubstr("network.neighbors[0].firstPort: missing"));
+}
+
+TEST(Config, AllErrorsAreReportedAtOnce) {
+  const std::string error(ParseConfig(R"({"name": "a b", "network": {"ip": "x", "mac": "y"}})", "f")
+                              .status()
+                              .message());
+  EXPECT_THAT(error, AllOf(HasSubstr("name: \"a b\""), HasSubstr("network.ip: \"x\""),
+                           HasSubstr("network.mac: \"y\""), HasSubstr("pony: missing")));
+}
+
+TEST(Config, BadAddressesAreRefusedByValue) {
+  for (absl::string_view ip : {"10.0.0", "10.0.0.256", "::1", "ten", "10.0.0.2 ", "010.0.0.2"}) {
+    EXPECT_THAT(ErrorWith("\"10.0.0.2\"", absl::StrCat("\"", ip, "\"")),
+                HasSubstr(absl::StrCat("network.ip: \"", ip, "\" is not an IPv4 address")));
+  }
+  for (absl::string_view ip : {"0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255"}) {
+    EXPECT_THAT(ErrorWith("\"10.0.0.2\"", absl::StrCat("\"", ip, "\"")),
+                HasSubstr("cannot be a host's address"));
+  }
+  for (absl::string_view mac : {"02:00:00:00:00", "02:00:00:00:00:0g", "02:00:00:00:00:001",
+                                "02-00-00-00-00-02", "2:0:0:0:0:2", "02:00:00:00:00:02:"}) {
+    EXPECT_THAT(ErrorWith("\"02:00:00:00:00:02\"", absl::StrCat("\"", mac, "\"")),
+                HasSubstr(absl::StrCat("network.mac: \"", mac, "\" is not a MAC address")));
+  }
+  for (absl::string_view mac : {"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01"}) {
+    EXPECT_THAT(ErrorWith("\"02:00:00:00:00:02\"", absl::StrCat("\"", mac, "\"")),
+                HasSubstr("cannot be a host's address"));
+  }
+}
+
+TEST(Config, ANeighborTwiceOrTheHostItselfIsRefused) {
+  EXPECT_THAT(ErrorWith("\"10.0.0.1\"", "\"10.0.0.2\""),
+              HasSubstr("network.neighbors[0].ip: \"10.0.0.2\" is network.ip"));
+  EXPECT_THAT(ErrorWith("2}]",
+                        "2}, {\"ip\": \"10.0.0.1\", \"mac\": \"02:00:00:00:00:03\", "
+                        "\"firstPort\": 1}]"),
+              HasSubstr("network.neighbors[1].ip: \"10.0.0.1\" stands in the list already"));
+}
+
+TEST(Config, PortsAndCountsHaveRanges) {
+  EXPECT_THAT(ErrorWith("{\"firstPort\": 7000,", "{\"firstPort\": 65536,"),
+              HasSubstr("pony.firstPort: 65536 must be from 1 to 65535"));
+  EXPECT_THAT(ErrorWith("{\"firstPort\": 7000,", "{\"firstPort\": 65535,"),
+              HasSubstr("use at most 65534"));
+  EXPECT_THAT(ErrorWith("2},", "17},"), HasSubstr("pony.engines: 17 must be from 1 to 16"));
+  EXPECT_THAT(ErrorWith("2},", "0},"), HasSubstr("pony.engines: 0 must be from 1 to 16"));
+  EXPECT_THAT(ErrorWith("2},", "2, \"window\": 0},"), HasSubstr("pony.window: 0 must be"));
+  EXPECT_THAT(ErrorWith("2},", "2, \"minRtoMs\": 50, \"maxRtoMs\": 49},"),
+              HasSubstr("pony.maxRtoMs: 49 must be from 50"));
+  EXPECT_THAT(ErrorWith("\"neighbors\"", "\"mtu\": 9587, \"neighbors\""),
+              HasSubstr("network.mtu: 9587 must be from 576 to 9586"));
+}
+
+TEST(Config, TheCardsWatchdogMustOutlastABlackout) {
+  EXPECT_THAT(ErrorWith("\"name\"", "\"upgrade\": {\"blackoutMs\": 10000}, \"name\""),
+              HasSubstr("card.watchdogMs: 10000 must be more than upgrade.blackoutMs"));
+}
+
+TEST(Config, SocketPathsAreAbsoluteShortAndDifferent) {
+  EXPECT_THAT(ErrorWith("\"/run/farrier/host2/app.sock\"", "\"app.sock\""),
+              HasSubstr("appSocket: \"app.sock\" must be an absolute path"));
+  EXPECT_THAT(ErrorWith("/run/farrier/host2/app.sock", "/" + std::string(107, 'x')),
+              HasSubstr("is 108 bytes long; a socket's name allows at most 107"));
+  EXPECT_THAT(ErrorWith("/run/farrier/host2/app.sock", "/run/farrier/host2/control.sock"),
+              HasSubstr("controlSocket: \"/run/farrier/host2/control.sock\" is appSocket too"));
+  EXPECT_THAT(ErrorWith("/run/farrier/host2/app.sock", "/a\\u0000b"), HasSubstr("zero byte"));
+  EXPECT_THAT(ErrorWith("/run/farrier/card2", "/" + std::string(100, 'x')),
+              HasSubstr("card.sim.directory"));
+}
+
+TEST(Config, AFileThatCannotBeReadIsNamed) {
+  EXPECT_THAT(std::string(LoadConfig("/nonexistent/x.json").status().message()),
+              HasSubstr("/nonexistent/x.json: cannot be read"));
+  EXPECT_THAT(std::string(LoadConfig("/").status().message()), HasSubstr("cannot be read"));
+}
+
+}  // namespace
+}  // namespace farrier::host
