@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "hw/driver/owner_port.h"
+#include "hw/model/card.h"
+
+namespace farrier::driver {
+
+struct CardPortOptions {
+  runtime::OwnerId owner{};
+  int function = 0;
+  int queue = 0;
+  uint32_t rx_buffers = 256;  // credits granted to the card
+  uint32_t tx_buffers = 256;  // packets lent or waiting for the card, at most
+  uint32_t max_frame = 1514;  // bytes a reserved packet has room for
+};
+
+// An OwnerPort on a card in the same process: the card's sink gives it what arrives on its queue.
+// Every packet is in an allocation of its exact size, so that a sanitizer sees an overrun. One
+// thread; `card` outlives it. Construction grants the credits of all its buffers; when the
+// host dies, whoever plays that resets the function's credits (FUNCTION_CONTROL).
+class CardPort final : public OwnerPort {
+ public:
+  CardPort(model::Card& card, const CardPortOptions& options);
+  ~CardPort() override;
+
+  // From CardSink::ToHost, for this port's function and queue.
+  void Deliver(std::span<const uint8_t> bytes);
+
+  // Offers the card what it did not take at Commit. Whoever steps the card calls this.
+  void Flush();
+
+  size_t RxBurst(std::span<runtime::Packet> out) override;
+  void Release(std::span<runtime::Packet> packets) override;
+  size_t Reserve(std::span<runtime::Packet> out) override;
+  void Commit(std::span<runtime::Packet> packets) override;
+  int RxEventFd() const override { return -1; }
+  bool ArmRxEvent() override { return rx_.empty(); }
+
+ private:
+  using Bytes = std::vector<uint8_t>;
+
+  void GiveBack(runtime::Packet& packet);
+
+  model::Card& card_;
+  const CardPortOptions options_;
+  uint32_t rx_free_;  // granted to the card and not used yet
+  uint32_t tx_free_;
+  std::deque<std::unique_ptr<Bytes>> rx_;  // delivered, not yet returned by RxBurst
+  std::deque<std::unique_ptr<Bytes>> tx_;  // committed, not yet taken by the card
+};
+
+}  // namespace farrier::driver

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "engines/runtime/packet.h"
+#include "hw/regs/registers.h"
+
+namespace farrier::driver {
+
+// What the card writes ahead of a packet for the host.
+struct RxPrefix {
+  regs::PrefixKind kind = regs::PrefixKind::kPacket;
+  regs::ChecksumState l3_checksum = regs::ChecksumState::kUnchecked;
+  regs::ChecksumState l4_checksum = regs::ChecksumState::kUnchecked;
+  bool fragment = false;
+  bool tunnel = false;
+  runtime::RxMetadata metadata;  // for MARK: owner, generation, and the cut as sequence
+};
+
+// What the host writes ahead of a packet for the card.
+struct TxPrefix {
+  runtime::OwnerId owner{};
+  uint16_t generation = 0;
+  uint32_t sequence = 0;
+  runtime::TxMetadata metadata;
+};
+
+// Reads the prefix of `bytes`, a whole packet as the card delivered it. Nothing if it is not a
+// prefix: too short, other constant bytes, an unknown kind, a MARK of another length, or header
+// offsets beyond the frame.
+std::optional<RxPrefix> DecodeRx(std::span<const uint8_t> bytes);
+
+// Writes all 64 bytes of a prefix.
+void EncodeTx(const TxPrefix& prefix, std::span<uint8_t, regs::kPrefixBytes> out);
+
+}  // namespace farrier::driver

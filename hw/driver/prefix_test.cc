@@ -1,0 +1,85 @@
+#include "hw/driver/prefix.h"
+
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "hw/driver/fake_card.h"
+
+namespace farrier::driver {
+namespace {
+
+TEST(Prefix, EveryRxFieldIsReadFromItsByte) {
+  auto bytes = RxPacketBytes({.owner = 7, .generation = 0x0ABC, .sequence = 0x01020304});
+  const uint8_t time[8] = {0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
+  std::copy(std::begin(time), std::end(time), bytes.begin() + 48);
+  bytes[35] = 0x03;  // was held, fragment
+  bytes[44] = 0xD, bytes[45] = 0xC, bytes[46] = 0xB, bytes[47] = 0xA;
+  bytes[56] = 14, bytes[57] = 34;
+  bytes[58] = 0x0E;  // L3 good, L4 bad
+  const auto prefix = DecodeRx(bytes);
+  ASSERT_TRUE(prefix);
+  EXPECT_EQ(prefix->kind, regs::PrefixKind::kPacket);
+  EXPECT_EQ(prefix->metadata.owner, runtime::OwnerId{7});
+  EXPECT_EQ(prefix->metadata.generation, 0x0ABC);
+  EXPECT_EQ(prefix->metadata.sequence, 0x01020304u);
+  EXPECT_EQ(prefix->metadata.arrival, 0x1122334455667788);
+  EXPECT_EQ(prefix->metadata.rss_hash, 0x0A0B0C0Du);
+  EXPECT_EQ(prefix->metadata.l3_offset, 14);
+  EXPECT_EQ(prefix->metadata.l4_offset, 34);
+  EXPECT_TRUE(prefix->metadata.was_held);
+  EXPECT_TRUE(prefix->fragment);
+  EXPECT_FALSE(prefix->tunnel);
+  EXPECT_EQ(prefix->l3_checksum, regs::ChecksumState::kGood);
+  EXPECT_EQ(prefix->l4_checksum, regs::ChecksumState::kBad);
+}
+
+TEST(Prefix, WhatIsNoPrefixIsRefused) {
+  const auto good = RxPacketBytes({});
+  ASSERT_TRUE(DecodeRx(good));
+  for (size_t size = 0; size <= regs::kPrefixBytes; ++size) {
+    EXPECT_FALSE(DecodeRx(std::span(good).first(size))) << size;
+  }
+  for (const int at : {12, 13, 14, 23}) {
+    auto bad = good;
+    bad[at] ^= 1;
+    EXPECT_FALSE(DecodeRx(bad)) << at;
+  }
+  for (const int kind : {0, 3, 255}) {
+    auto bad = good;
+    bad[34] = kind;
+    EXPECT_FALSE(DecodeRx(bad)) << kind;
+  }
+  for (const int at : {56, 57}) {
+    auto bad = good;
+    bad[at] = 61;  // the frame has 60 bytes
+    EXPECT_FALSE(DecodeRx(bad)) << at;
+  }
+}
+
+TEST(Prefix, AMarkHasOneLength) {
+  auto mark = MarkBytes(1, 1);
+  EXPECT_TRUE(DecodeRx(mark));
+  mark.push_back(0);
+  EXPECT_FALSE(DecodeRx(mark));
+}
+
+TEST(Prefix, TxHasConstantBytesAndEveryField) {
+  std::vector<uint8_t> out(regs::kPrefixBytes, 0xFF);
+  EncodeTx(
+      {.owner = runtime::OwnerId{9},
+       .generation = 0x0123,
+       .sequence = 0x0A0B0C0D,
+       .metadata = {.departure = 0x1122334455667788, .pacing_class = 5, .insert_checksum = true}},
+      std::span(out).first<regs::kPrefixBytes>());
+  std::vector<uint8_t> want(regs::kPrefixBytes);
+  want[12] = 0x08, want[14] = 0x45;
+  want[34] = 1, want[35] = 0x10, want[36] = 9, want[37] = 5;
+  want[38] = 0x23, want[39] = 0x01;
+  want[40] = 0x0D, want[41] = 0x0C, want[42] = 0x0B, want[43] = 0x0A;
+  for (int i = 0; i < 8; ++i) want[48 + i] = 0x88 - 0x11 * i;
+  EXPECT_THAT(out, testing::ElementsAreArray(want));
+}
+
+}  // namespace
+}  // namespace farrier::driver
