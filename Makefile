@@ -14,7 +14,6 @@ help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PRESET=release|debug|asan|tsan   JOBS=$(JOBS)"
-	@echo "  make run: CARD=rtl|model  WIRE=memif|veth"
 
 setup: ## Install the Debian packages that are missing (as root)
 	@tools/setup.sh
@@ -23,8 +22,17 @@ build: setup ## Build everything
 	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
+run: build ## Two hosts, two cards, live upgrades: CARD=rtl|model WIRE=memif|veth
+	@$(BUILD)/bin/farrier-run --programs $(BUILD)/bin --card $(CARD) --wire $(WIRE) \
+	  --report build/reports/run.json
+
 test: build ## Run every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+lint: build ## Check formatting, clang-tidy and verilator -Wall
+	@git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror
+	@cmake --build --preset $(PRESET) --target lint_rtl
+	@git ls-files '*.cc' | xargs -P $(JOBS) -n 4 clang-tidy --quiet -p $(BUILD)
 
 format: ## Format the C++ in place
 	@git ls-files '*.cc' '*.h' | xargs clang-format -i

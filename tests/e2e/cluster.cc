@@ -1,0 +1,189 @@
+#include "tests/e2e/cluster.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace farrier::e2e {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Seconds(30);
+constexpr int kVethMtu = 9000;
+
+absl::Status Must(std::vector<std::string> argv) {
+  auto run = Run({.argv = argv}, absl::Seconds(10));
+  if (!run.ok()) return run.status();
+  if (run->exit_code == 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(absl::StrJoin(argv, " "), ": ", run->output));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(ClusterOptions options) {
+  AdoptOrphans();
+  auto cluster = std::unique_ptr<Cluster>(new Cluster(std::move(options)));
+  if (absl::Status status = cluster->SetUp(); !status.ok()) return status;
+  return cluster;
+}
+
+Cluster::~Cluster() { Stop().IgnoreError(); }
+
+std::string Cluster::Ip(int host) const { return absl::StrCat("10.0.0.", host + 1); }
+std::filesystem::path Cluster::CardDirectory(int host) const {
+  return directory_ / absl::StrCat("card", host + 1);
+}
+std::filesystem::path Cluster::AppSocket(int host) const {
+  return directory_ / absl::StrCat("app", host + 1, ".sock");
+}
+std::filesystem::path Cluster::ControlSocket(int host) const {
+  return directory_ / absl::StrCat("control", host + 1, ".sock");
+}
+std::filesystem::path Cluster::Log(const std::string& name) const {
+  return directory_ / absl::StrCat(name, ".log");
+}
+std::string Cluster::NetworkNamespace(int host) const {
+  return absl::StrCat("farrier-", getpid(), "-", host + 1);
+}
+
+absl::Status Cluster::SetUp() {
+  std::string path = std::filesystem::temp_directory_path() / "farrier-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) return absl::ErrnoToStatus(errno, path);
+  directory_ = path;
+  if (options_.wire == Wire::kVeth) {
+    if (absl::Status status = SetUpVeth(); !status.ok()) return status;
+  }
+  for (int host : {0, 1}) {
+    std::filesystem::create_directory(CardDirectory(host));
+    if (absl::Status status = StartCard(host); !status.ok()) return status;
+  }
+  for (int host : {0, 1}) {
+    if (absl::Status status = StartDaemon(host); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::SetUpVeth() {
+  if (geteuid() != 0) {
+    return absl::PermissionDeniedError("network namespaces need root; run: sudo make run WIRE=veth");
+  }
+  namespaces_ = true;
+  const std::string a = NetworkNamespace(0), b = NetworkNamespace(1);
+  const std::string mtu = absl::StrCat(kVethMtu);
+  const std::vector<std::string> quiet = {"sh", "-c",
+                                          "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"};
+  for (const std::string& ns : {a, b}) {
+    if (auto s = Must({"ip", "netns", "add", ns}); !s.ok()) return s;
+    std::vector<std::string> argv = {"ip", "netns", "exec", ns};
+    argv.insert(argv.end(), quiet.begin(), quiet.end());
+    if (auto s = Must(argv); !s.ok()) return s;
+  }
+  if (auto s = Must({"ip", "link", "add", "wire", "mtu", mtu, "netns", a, "type", "veth", "peer",
+                     "name", "wire", "mtu", mtu, "netns", b});
+      !s.ok()) {
+    return s;
+  }
+  for (const std::string& ns : {a, b}) {
+    if (auto s = Must({"ip", "-n", ns, "link", "set", "wire", "up"}); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::StartCard(int host) {
+  const std::string wire =
+      options_.wire == Wire::kVeth
+          ? "net_af_packet0,iface=wire"
+          : absl::StrCat("net_memif0,role=", host == 0 ? "server" : "client",
+                         ",socket-abstract=no,socket=", (directory_ / "wire.sock").string());
+  Command command{.argv = {Program("farrier-card"), "--backend", options_.card, "--dir",
+                           CardDirectory(host), "--wire", wire, "--report",
+                           directory_ / absl::StrCat("card", host + 1, ".json")},
+                  .log = Log(absl::StrCat("card", host + 1))};
+  if (!options_.fault.empty()) {
+    command.argv.insert(command.argv.end(), {"--fault", options_.fault});
+  }
+  if (options_.wire == Wire::kVeth) command.network_namespace = NetworkNamespace(host);
+  auto card = Process::Start(command);
+  if (!card.ok()) return card.status();
+  cards_[host].emplace(std::move(*card));
+  return cards_[host]->WaitForOutput("farrier-card: ready", kStartTimeout);
+}
+
+std::string Cluster::Config(int host) const {
+  const int peer = 1 - host;
+  return absl::StrFormat(
+      R"({
+  "name": "host%d",
+  "card": {"sim": {"directory": "%s"}},
+  "network": {
+    "ip": "%s", "mac": "02:00:00:00:00:%02x",
+    "neighbors": [{"ip": "%s", "mac": "02:00:00:00:00:%02x", "firstPort": 7000, "engines": %d}]
+  },
+  "pony": {"firstPort": 7000, "engines": %d%s},
+  "appSocket": "%s",
+  "controlSocket": "%s"
+})",
+      host + 1, CardDirectory(host).string(), Ip(host), host + 1, Ip(peer), peer + 1,
+      options_.engines, options_.engines,
+      options_.pony.empty() ? "" : absl::StrCat(", ", options_.pony), AppSocket(host).string(),
+      ControlSocket(host).string());
+}
+
+absl::Status Cluster::StartDaemon(int host, const std::string& program) {
+  const std::filesystem::path config = directory_ / absl::StrCat("host", host + 1, ".json");
+  std::ofstream(config) << Config(host);
+  auto daemon = Launch(absl::StrCat("farrierd", host + 1), {Program(program), "--config", config});
+  if (!daemon.ok()) return daemon.status();
+  daemons_[host].emplace(std::move(*daemon));
+  return daemons_[host]->WaitForOutput("farrierd: ready", kStartTimeout);
+}
+
+absl::StatusOr<Finished> Cluster::Ctl(int host, std::vector<std::string> args,
+                                      absl::Duration timeout) const {
+  args.insert(args.begin(), {Program("farrierctl"), "--socket", ControlSocket(host)});
+  return Run({.argv = args}, timeout);
+}
+
+absl::StatusOr<Process> Cluster::Launch(const std::string& name,
+                                        std::vector<std::string> argv) const {
+  return Process::Start({.argv = std::move(argv), .log = Log(name)});
+}
+
+absl::Status Cluster::Stop() {
+  if (directory_.empty()) return absl::OkStatus();
+  std::vector<std::string> wrong;
+  for (int host : {0, 1}) {
+    // A daemon that was upgraded has ended; its successor answers on the control socket.
+    if (!daemons_[host]) continue;
+    if (daemons_[host]->Running()) {
+      if (int code = daemons_[host]->Stop(); code != 0) {
+        wrong.push_back(absl::StrCat("farrierd ", host + 1, " ended with code ", code));
+      }
+    }
+    daemons_[host].reset();
+  }
+  for (int host : {0, 1}) {
+    if (!cards_[host]) continue;
+    if (int code = cards_[host]->Stop(); code != 0) {
+      wrong.push_back(absl::StrCat("farrier-card ", host + 1, " ended with code ", code));
+    }
+    cards_[host].reset();
+  }
+  if (int left = KillAllChildren(); left != 0) {
+    wrong.push_back(absl::StrCat(left, " process(es) were left behind"));
+  }
+  if (namespaces_) {
+    for (int host : {0, 1}) Must({"ip", "netns", "del", NetworkNamespace(host)}).IgnoreError();
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+  directory_.clear();
+  if (wrong.empty()) return absl::OkStatus();
+  return absl::InternalError(absl::StrJoin(wrong, "; "));
+}
+
+}  // namespace farrier::e2e

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tests/e2e/process.h"
+
+namespace farrier::e2e {
+
+enum class Wire { kMemif, kVeth };
+
+struct ClusterOptions {
+  std::string card = "model";       // farrier-card --backend
+  Wire wire = Wire::kMemif;         // kVeth: a veth pair between two network namespaces; root only
+  std::string fault;                // farrier-card --fault, on both cards; empty = a perfect wire
+  int engines = 2;                  // per daemon
+  std::string pony;                 // more of the "pony" block of the configuration, JSON members
+  std::filesystem::path programs;   // where the binaries are
+};
+
+// Two hosts, two cards wired back to back, a farrierd on each: real processes in a directory of
+// their own, all of it gone when this goes. Host h (0 or 1) has the address 10.0.0.(h + 1).
+class Cluster {
+ public:
+  static absl::StatusOr<std::unique_ptr<Cluster>> Start(ClusterOptions options);
+  ~Cluster();
+
+  const std::filesystem::path& directory() const { return directory_; }
+  const ClusterOptions& options() const { return options_; }
+  std::filesystem::path Program(const std::string& name) const { return options_.programs / name; }
+  std::string Ip(int host) const;
+  std::filesystem::path CardDirectory(int host) const;
+  std::filesystem::path AppSocket(int host) const;
+  std::filesystem::path ControlSocket(int host) const;
+  std::filesystem::path Log(const std::string& name) const;
+
+  Process& card(int host) { return *cards_[host]; }
+  // The daemon that this cluster started; its successors are found by farrierctl's status.
+  Process& daemon(int host) { return *daemons_[host]; }
+
+  // Starts farrierd on a host whose daemon has ended.
+  absl::Status StartDaemon(int host, const std::string& program = "farrierd");
+
+  // farrierctl on a host's control socket.
+  absl::StatusOr<Finished> Ctl(int host, std::vector<std::string> args,
+                               absl::Duration timeout = absl::Seconds(30)) const;
+
+  // Starts a program with its output in the log `name`.
+  absl::StatusOr<Process> Launch(const std::string& name, std::vector<std::string> argv) const;
+
+  // The namespace that holds a host's end of the veth pair.
+  std::string NetworkNamespace(int host) const;
+
+  // Ends everything in order; an error names what did not end well, or what was left behind.
+  absl::Status Stop();
+
+ private:
+  explicit Cluster(ClusterOptions options) : options_(std::move(options)) {}
+  absl::Status SetUp();
+  absl::Status SetUpVeth();
+  absl::Status StartCard(int host);
+  std::string Config(int host) const;
+
+  ClusterOptions options_;
+  std::filesystem::path directory_;
+  std::array<std::optional<Process>, 2> cards_;
+  std::array<std::optional<Process>, 2> daemons_;
+  bool namespaces_ = false;
+};
+
+}  // namespace farrier::e2e
