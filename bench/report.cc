@@ -92,7 +92,8 @@ absl::Status WriteReport(const std::filesystem::path& path, const std::string& p
                          const std::vector<Figure>& figures) {
   Struct report;
   auto& all = *(*report.mutable_fields())["figures"].mutable_list_value();
-  for (const Value& figure : Earlier(path).values()) {
+  const google::protobuf::ListValue earlier = Earlier(path);
+  for (const Value& figure : earlier.values()) {
     const auto& fields = figure.struct_value().fields();
     const auto name = fields.find("name");
     if (name != fields.end() && !absl::StartsWith(name->second.string_value(), prefix)) {

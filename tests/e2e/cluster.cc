@@ -69,7 +69,8 @@ absl::Status Cluster::SetUp() {
 
 absl::Status Cluster::SetUpVeth() {
   if (geteuid() != 0) {
-    return absl::PermissionDeniedError("network namespaces need root; run: sudo make run WIRE=veth");
+    return absl::PermissionDeniedError(
+        "network namespaces need root; run: sudo make run WIRE=veth");
   }
   namespaces_ = true;
   const std::string a = NetworkNamespace(0), b = NetworkNamespace(1);
@@ -99,10 +100,10 @@ absl::Status Cluster::StartCard(int host) {
           ? "net_af_packet0,iface=wire"
           : absl::StrCat("net_memif0,role=", host == 0 ? "server" : "client",
                          ",socket-abstract=no,socket=", (directory_ / "wire.sock").string());
-  Command command{.argv = {Program("farrier-card"), "--backend", options_.card, "--dir",
-                           CardDirectory(host), "--wire", wire, "--report",
-                           directory_ / absl::StrCat("card", host + 1, ".json")},
-                  .log = Log(absl::StrCat("card", host + 1))};
+  Command command{
+      .argv = {Program("farrier-card"), "--backend", options_.card, "--dir", CardDirectory(host),
+               "--wire", wire, "--report", directory_ / absl::StrCat("card", host + 1, ".json")},
+      .log = Log(absl::StrCat("card", host + 1))};
   if (!options_.fault.empty()) {
     command.argv.insert(command.argv.end(), {"--fault", options_.fault});
   }

@@ -116,9 +116,8 @@ absl::Status Process::WaitForOutput(const std::string& text, absl::Duration time
                                              text, "\":\n", Output()));
     }
     if (absl::Now() >= end) {
-      return absl::DeadlineExceededError(absl::StrCat("did not write \"", text, "\" in ",
-                                                      absl::FormatDuration(timeout), ":\n",
-                                                      Output()));
+      return absl::DeadlineExceededError(absl::StrCat(
+          "did not write \"", text, "\" in ", absl::FormatDuration(timeout), ":\n", Output()));
     }
     absl::SleepFor(kLook);
   }

@@ -15,10 +15,10 @@ namespace farrier::e2e {
 
 // How to start a program.
 struct Command {
-  std::vector<std::string> argv;            // argv[0] is a path, or a name in PATH
-  std::map<std::string, std::string> env;   // added to this process's
-  std::filesystem::path log;                // receives stdout and stderr, appended
-  std::string network_namespace;            // as of `ip netns`; empty = this one
+  std::vector<std::string> argv;           // argv[0] is a path, or a name in PATH
+  std::map<std::string, std::string> env;  // added to this process's
+  std::filesystem::path log;               // receives stdout and stderr, appended
+  std::string network_namespace;           // as of `ip netns`; empty = this one
 };
 
 // A child process with its output in a file. It dies with this process (PR_SET_PDEATHSIG) and,
