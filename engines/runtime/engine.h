@@ -11,7 +11,9 @@ namespace farrier::runtime {
 
 // What a sleeping engine is to be woken by.
 struct WaitSet {
-  std::vector<int> fds;            // any becoming readable
+  // Any becoming readable. Close one only after the engine was told, on its thread (Mailbox), to
+  // wait for it no more.
+  std::vector<int> fds;
   Nanoseconds deadline = kNever;   // its next timer
   bool busy = false;               // has input now: do not sleep
 };
