@@ -19,9 +19,9 @@ class CardSink {
 };
 
 // A card as one holds it in the hand: a CSR window, a wire, host functions and a clock. What the
-// registers, the prefix and the counters mean is hw/regs/registers.yaml and docs/architecture.md. Two
-// implementations: the functional model here, and the Verilated RTL in hw/sim; one conformance suite
-// runs against both. One thread.
+// registers, the prefix and the counters mean is hw/regs/registers.yaml and docs/architecture.md.
+// Two implementations: the functional model here, and the Verilated RTL in hw/sim; one conformance
+// suite runs against both. One thread.
 class Card {
  public:
   virtual ~Card() = default;
@@ -36,7 +36,8 @@ class Card {
   // A frame from the wire, without FCS. False: not taken now, offer it again after a Step.
   virtual bool FromWire(std::span<const uint8_t> frame) = 0;
 
-  // A packet from a host queue: prefix and frame, or the bare frame on a raw function. False: not taken now.
+  // A packet from a host queue: prefix and frame, or the bare frame on a raw function. False: not
+  // taken now.
   virtual bool FromHost(int function, int queue, std::span<const uint8_t> bytes) = 0;
 
   // Moves the card's clock to `now_ns` (never back) and does what there is to do, within a bounded

@@ -1,0 +1,234 @@
+#include "hw/model/functional_card.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "hw/model/prefix.h"
+
+namespace farrier::model {
+namespace {
+
+using regs::GlobalCounter;
+using regs::OwnerCounter;
+using regs::OwnerState;
+
+constexpr size_t kInputBytes = 128 * 1024;
+constexpr int kPacketsPerStep = 64;  // of each kind of work
+constexpr uint32_t kMaxCredits = 65'535;
+constexpr uint32_t kPacketCredits = 2;  // one to take, one that stays for a MARK
+constexpr uint32_t kMarkCredits = 1;
+
+CardOptions InRange(CardOptions options) {
+  options.functions = std::clamp(options.functions, 1u, regs::kMaxFunctions);
+  options.queues = std::clamp(options.queues, 1u, regs::kMaxQueues);
+  options.hold_cells = std::max(options.hold_cells, 1u);
+  for (uint32_t& depth : options.filter_depth) {
+    depth = std::bit_ceil(std::clamp(depth, 1u, 65'536u));
+  }
+  return options;
+}
+
+bool IsFrameLength(size_t bytes) {
+  return bytes >= kEthernetHeaderBytes && bytes <= regs::kMaxPacketBytes;
+}
+
+}  // namespace
+
+FunctionalCard::FunctionalCard(const CardOptions& options, CardSink& sink)
+    : sink_(sink),
+      options_(InRange(options)),
+      from_wire_(kInputBytes, regs::kMaxPacketBytes),
+      from_host_(kInputBytes, regs::kPrefixBytes + regs::kMaxPacketBytes),
+      filters_(options_.filter_depth),
+      owners_(options_.functions, options_.queues, options_.hold_cells) {
+  control_.fill({.enable = 1});
+}
+
+void FunctionalCard::GrantCredits(int function, int queue, uint32_t count) {
+  if (static_cast<uint32_t>(function) >= options_.functions ||
+      static_cast<uint32_t>(queue) >= options_.queues) {
+    return;
+  }
+  uint32_t& credits = credits_[function][queue];
+  credits += std::min(count, kMaxCredits - credits);
+}
+
+bool FunctionalCard::FromWire(std::span<const uint8_t> frame) { return from_wire_.Push(frame, 0); }
+
+bool FunctionalCard::FromHost(int function, int /*queue*/, std::span<const uint8_t> bytes) {
+  return from_host_.Push(bytes, static_cast<uint32_t>(function));
+}
+
+bool FunctionalCard::Step(int64_t now_ns) {
+  now_ns_ = std::max(now_ns_, now_ns);
+  bool moved = owners_.ExpireHolds(now_ns_, watchdog_us_);
+  moved |= SendMarks();
+  moved |= Drain();
+  for (int i = 0; i < kPacketsPerStep && !from_wire_.empty(); ++i) {
+    Receive(from_wire_.Front());
+    from_wire_.Pop();
+    moved = true;
+  }
+  for (int i = 0; i < kPacketsPerStep && !from_host_.empty(); ++i) {
+    Transmit(from_host_.Front());
+    from_host_.Pop();
+    moved = true;
+  }
+  return moved;
+}
+
+int64_t FunctionalCard::NextEvent() const {
+  int64_t next = owners_.NextExpiry(now_ns_, watchdog_us_);
+  owners_.draining().ForEach([&](uint32_t owner) {
+    const OwnerRow& row = owners_.row(owner);
+    if (!HasCredits(row, row.word.queue_base, kPacketCredits)) return;  // a grant is no event
+    next = std::min(next, row.last_drain_ns + drain_gap_ns_);
+  });
+  return next;
+}
+
+bool FunctionalCard::HasCredits(const OwnerRow& row, uint32_t queue, uint32_t count) const {
+  return control_[row.word.function].enable != 0 && credits_[row.word.function][queue] >= count;
+}
+
+void FunctionalCard::Receive(const PacketRing::Record& record) {
+  ++counters_[GlobalCounter::kRxPackets];
+  counters_[GlobalCounter::kRxBytes] += record.length;
+  if (record.length > regs::kMaxPacketBytes) {
+    ++counters_[GlobalCounter::kRxOversize];
+    return;
+  }
+  if (record.length < kEthernetHeaderBytes) {
+    ++counters_[GlobalCounter::kRxMalformed];
+    return;
+  }
+  ParseFrame(record.bytes, parsed_);
+  uint32_t owner = filters_.Lookup(parsed_).value_or(static_cast<uint8_t>(default_owner_));
+  if (owners_.row(owner).state() == OwnerState::kDetached) owner = default_owner_;
+  OwnerRow& row = owners_.row(owner);
+  PacketInfo info = {.arrival_ns = now_ns_,
+                     .l3_offset = parsed_.l3_offset,
+                     .l4_offset = parsed_.l4_offset,
+                     .fragment = parsed_.fragment};
+
+  if (row.state() == OwnerState::kHeld || row.draining()) {
+    switch (owners_.Park(owner, record.bytes, info)) {
+      case OwnerTable::Parking::kParked:
+        break;
+      case OwnerTable::Parking::kQuotaFull:
+        ++row.counters[OwnerCounter::kDropQuota];
+        break;
+      case OwnerTable::Parking::kMemoryFull:
+        ++counters_[GlobalCounter::kRxMemoryFull];
+        return;
+    }
+    ++row.counters[OwnerCounter::kIn];
+    return;
+  }
+  ++row.counters[OwnerCounter::kIn];
+  if (row.state() == OwnerState::kDetached) {
+    ++row.counters[OwnerCounter::kDropDetached];
+  } else if (row.state() == OwnerState::kDrop) {
+    ++row.counters[OwnerCounter::kDropState];
+  } else if (!HasCredits(row, row.word.queue_base, kPacketCredits)) {
+    ++row.counters[OwnerCounter::kDropNoCredit];
+  } else {
+    info.sequence = row.rx_next++;
+    Deliver(owner, info, record.bytes);
+  }
+}
+
+void FunctionalCard::Deliver(uint32_t owner, const PacketInfo& info, std::span<uint8_t> frame) {
+  OwnerRow& row = owners_.row(owner);
+  const regs::SwitchWord& word = row.word;
+  ++row.counters[OwnerCounter::kDelivered];
+  --credits_[word.function][word.queue_base];
+  std::span<const uint8_t> bytes = frame;
+  if (!control_[word.function].raw) {
+    uint8_t* const prefix = frame.data() - regs::kPrefixBytes;
+    WriteRxPrefix(regs::PrefixKind::kPacket, static_cast<uint8_t>(owner), word.generation,
+                  word.queue_base, info, prefix);
+    bytes = {prefix, regs::kPrefixBytes + frame.size()};
+  }
+  sink_.ToHost(static_cast<int>(word.function), static_cast<int>(word.queue_base), bytes);
+}
+
+bool FunctionalCard::SendMarks() {
+  bool moved = false;
+  owners_.marking().ForEach([&](uint32_t owner) {
+    OwnerRow& row = owners_.row(owner);
+    const regs::SwitchWord word = row.word;
+    for (uint32_t i = 0; i < regs::kMaxQueues; ++i) {
+      const uint32_t queue = word.queue_base + i;
+      if ((row.marks & (1u << i)) == 0) continue;
+      const bool raw = control_[word.function].raw != 0;
+      if (!raw && !HasCredits(row, queue, kMarkCredits)) continue;
+      owners_.MarkDone(owner, i);
+      moved = true;
+      if (raw) continue;
+      --credits_[word.function][queue];
+      std::array<uint8_t, regs::kMarkBytes> mark{};
+      WriteRxPrefix(regs::PrefixKind::kMark, static_cast<uint8_t>(owner), word.generation, queue,
+                    {.arrival_ns = now_ns_, .sequence = row.cut}, mark.data());
+      sink_.ToHost(static_cast<int>(word.function), static_cast<int>(queue), mark);
+    }
+  });
+  return moved;
+}
+
+bool FunctionalCard::Drain() {
+  int left = kPacketsPerStep;
+  bool moved = false;
+  for (bool again = true; again && left > 0;) {
+    again = false;
+    owners_.draining().ForEach([&](uint32_t owner) {
+      OwnerRow& row = owners_.row(owner);
+      if (left == 0 || now_ns_ - row.last_drain_ns < drain_gap_ns_ ||
+          !HasCredits(row, row.word.queue_base, kPacketCredits)) {
+        return;
+      }
+      PacketInfo info;
+      uint8_t* const frame = unparked_.data() + regs::kPrefixBytes;
+      const size_t length = owners_.Unpark(owner, frame, info);
+      row.last_drain_ns = now_ns_;
+      Deliver(owner, info, {frame, length});
+      --left;
+      again = true;
+    });
+    moved |= again;
+  }
+  return moved;
+}
+
+void FunctionalCard::Transmit(const PacketRing::Record& record) {
+  const uint32_t function = record.function;
+  if (function >= options_.functions || !control_[function].enable) {
+    ++counters_[GlobalCounter::kTxDisabled];
+    return;
+  }
+  const bool raw = control_[function].raw != 0;
+  const size_t prefix_bytes = raw ? 0 : regs::kPrefixBytes;
+  const auto prefix = raw ? std::nullopt : ReadTxPrefix(record.bytes);
+  if ((!raw && !prefix) || record.length < prefix_bytes ||
+      !IsFrameLength(record.length - prefix_bytes)) {
+    ++counters_[GlobalCounter::kTxBadPrefix];
+    return;
+  }
+  if (prefix) {
+    OwnerRow& row = owners_.row(prefix->owner);
+    const bool sends = row.state() == OwnerState::kAttached || row.state() == OwnerState::kHeld;
+    if (!sends || prefix->generation != row.word.generation) {
+      ++row.counters[OwnerCounter::kTxStale];
+      return;
+    }
+    row.tx_seen = prefix->sequence;
+    ++row.counters[OwnerCounter::kTx];
+  }
+  const std::span<const uint8_t> frame = record.bytes.subspan(prefix_bytes);
+  ++counters_[GlobalCounter::kTxPackets];
+  counters_[GlobalCounter::kTxBytes] += frame.size();
+  sink_.ToWire(frame);
+}
+
+}  // namespace farrier::model
