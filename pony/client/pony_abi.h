@@ -103,7 +103,7 @@ struct PonyEngineArea {
   struct PonyAreaHeader header;
   uint32_t command_head __attribute__((aligned(64)));    /* commands consumed */
   uint32_t completion_tail __attribute__((aligned(64))); /* release-stored after the entries */
-  uint32_t want_doorbell __attribute__((aligned(64)));   /* 1: the engine sleeps; ring the doorbell eventfd after a command */
+  uint32_t want_doorbell __attribute__((aligned(64)));   /* 1: the engine sleeps; ring the doorbell eventfd after a command, and after taking completions out of a full ring */
 } __attribute__((aligned(64)));
 
 /* Session set-up over the app socket (SOCK_SEQPACKET): one request, one answer. The caller's
