@@ -48,8 +48,9 @@ class Engine {
   // more after this, unless the hand-over is rolled back, and then goes on as if nothing was.
   virtual void Delta(StateSink& sink) = 0;
 
-  // Takes over state: records of Snapshot first, then, in a later call, those of Delta. Before the first Poll.
-  // Refuses records that it does not understand or that contradict themselves, and is then useless.
+  // Takes over state: records of Snapshot first, in as many calls as they come in, then, in a later
+  // call, those of Delta. Before the first Poll. Refuses records that it does not understand or
+  // that contradict themselves, and is then useless.
   virtual absl::Status Restore(StateSource& source) = 0;
 };
 
