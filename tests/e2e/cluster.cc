@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tests/e2e/json.h"
 
 namespace farrier::e2e {
 namespace {
@@ -31,7 +32,10 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(ClusterOptions options) 
   return cluster;
 }
 
-Cluster::~Cluster() { Stop().IgnoreError(); }
+Cluster::~Cluster() {
+  StopProcesses().IgnoreError();
+  Remove().IgnoreError();
+}
 
 std::string Cluster::Ip(int host) const { return absl::StrCat("10.0.0.", host + 1); }
 std::filesystem::path Cluster::CardDirectory(int host) const {
@@ -42,6 +46,9 @@ std::filesystem::path Cluster::AppSocket(int host) const {
 }
 std::filesystem::path Cluster::ControlSocket(int host) const {
   return directory_ / absl::StrCat("control", host + 1, ".sock");
+}
+std::filesystem::path Cluster::CardReport(int host) const {
+  return directory_ / absl::StrCat("card", host + 1, ".json");
 }
 std::filesystem::path Cluster::Log(const std::string& name) const {
   return directory_ / absl::StrCat(name, ".log");
@@ -154,15 +161,27 @@ absl::StatusOr<Process> Cluster::Launch(const std::string& name,
   return Process::Start({.argv = std::move(argv), .log = Log(name)});
 }
 
-absl::Status Cluster::Stop() {
-  if (directory_.empty()) return absl::OkStatus();
+absl::StatusOr<host::StatusReply> Cluster::Status(int host) const {
+  auto run = Ctl(host, {"status", "--json"});
+  if (!run.ok()) return run.status();
+  if (run->exit_code != 0) return absl::UnavailableError(run->output);
+  host::StatusReply reply;
+  if (auto s = ParseJson(run->output, "farrierctl status --json", reply); !s.ok()) return s;
+  return reply;
+}
+
+absl::Status Cluster::StopProcesses() {
   std::vector<std::string> wrong;
   for (int host : {0, 1}) {
-    // A daemon that was upgraded has ended; its successor answers on the control socket.
     if (!daemons_[host]) continue;
     if (daemons_[host]->Running()) {
       if (int code = daemons_[host]->Stop(); code != 0) {
         wrong.push_back(absl::StrCat("farrierd ", host + 1, " ended with code ", code));
+      }
+    } else if (auto status = Status(host); status.ok()) {
+      // Its successor is not ours by birth, only by adoption.
+      if (absl::Status ended = StopAdopted(status->pid()); !ended.ok()) {
+        wrong.push_back(absl::StrCat("farrierd ", host + 1, ": ", ended.message()));
       }
     }
     daemons_[host].reset();
@@ -177,14 +196,24 @@ absl::Status Cluster::Stop() {
   if (int left = KillAllChildren(); left != 0) {
     wrong.push_back(absl::StrCat(left, " process(es) were left behind"));
   }
+  if (wrong.empty()) return absl::OkStatus();
+  return absl::InternalError(absl::StrJoin(wrong, "; "));
+}
+
+absl::Status Cluster::Remove() {
+  if (directory_.empty()) return absl::OkStatus();
   if (namespaces_) {
     for (int host : {0, 1}) Must({"ip", "netns", "del", NetworkNamespace(host)}).IgnoreError();
+  }
+  std::vector<std::string> sockets;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_)) {
+    if (entry.is_socket()) sockets.push_back(entry.path().filename());
   }
   std::error_code ignored;
   std::filesystem::remove_all(directory_, ignored);
   directory_.clear();
-  if (wrong.empty()) return absl::OkStatus();
-  return absl::InternalError(absl::StrJoin(wrong, "; "));
+  if (sockets.empty()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("sockets left behind: ", absl::StrJoin(sockets, ", ")));
 }
 
 }  // namespace farrier::e2e

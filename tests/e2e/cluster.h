@@ -3,12 +3,14 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "host/control.pb.h"
 #include "tests/e2e/process.h"
 
 namespace farrier::e2e {
@@ -38,6 +40,8 @@ class Cluster {
   std::filesystem::path CardDirectory(int host) const;
   std::filesystem::path AppSocket(int host) const;
   std::filesystem::path ControlSocket(int host) const;
+  // What a card writes when it ends.
+  std::filesystem::path CardReport(int host) const;
   std::filesystem::path Log(const std::string& name) const;
 
   Process& card(int host) { return *cards_[host]; }
@@ -51,14 +55,20 @@ class Cluster {
   absl::StatusOr<Finished> Ctl(int host, std::vector<std::string> args,
                                absl::Duration timeout = absl::Seconds(30)) const;
 
+  // What farrierctl's status says.
+  absl::StatusOr<host::StatusReply> Status(int host) const;
+
   // Starts a program with its output in the log `name`.
   absl::StatusOr<Process> Launch(const std::string& name, std::vector<std::string> argv) const;
 
   // The namespace that holds a host's end of the veth pair.
   std::string NetworkNamespace(int host) const;
 
-  // Ends everything in order; an error names what did not end well, or what was left behind.
-  absl::Status Stop();
+  // Ends daemons and cards, in order; an error names what did not end well or was left behind.
+  absl::Status StopProcesses();
+
+  // Then removes the directory and the namespaces; an error names a file that something left.
+  absl::Status Remove();
 
  private:
   explicit Cluster(ClusterOptions options) : options_(std::move(options)) {}

@@ -169,6 +169,20 @@ absl::StatusOr<Finished> Run(Command command, absl::Duration timeout) {
 
 void AdoptOrphans() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
+absl::Status StopAdopted(pid_t pid) {
+  if (kill(pid, SIGTERM) != 0) return absl::ErrnoToStatus(errno, absl::StrCat("process ", pid));
+  const absl::Time end = absl::Now() + absl::Seconds(5);
+  int status = 0;
+  while (waitpid(pid, &status, WNOHANG) == 0) {
+    if (absl::Now() >= end) {
+      return absl::DeadlineExceededError(absl::StrCat("process ", pid, " ignored SIGTERM"));
+    }
+    absl::SleepFor(kLook);
+  }
+  if (ExitCode(status) == 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("process ", pid, " ended with code ", ExitCode(status)));
+}
+
 int KillAllChildren() {
   int killed = 0;
   for (auto children = Children(); !children.empty(); children = Children()) {

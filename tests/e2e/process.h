@@ -68,6 +68,9 @@ absl::StatusOr<Finished> Run(Command command, absl::Duration timeout);
 // of init's, so that none can be left behind. Call once, early.
 void AdoptOrphans();
 
+// SIGTERM to an adopted child, and its end awaited; an error if it does not end well within 5 s.
+absl::Status StopAdopted(pid_t pid);
+
 // Kills and reaps every child of this process; returns how many there were.
 int KillAllChildren();
 
