@@ -1,0 +1,108 @@
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <bit>
+
+#include "absl/strings/str_format.h"
+#include "hw/driver/eal.h"
+#include "hw/driver/ethdev_port.h"
+
+namespace farrier::driver {
+namespace {
+
+// Beyond the rings: what an engine has in hand during a poll (64 received, 64 reserved) and the
+// packets that wait for the device to give descriptors back.
+constexpr uint32_t kSpareBuffers = 192;
+
+absl::Status DpdkError(const char* what, int error) {
+  return absl::InternalError(absl::StrFormat("DPDK: %s: %s", what, rte_strerror(-error)));
+}
+
+}  // namespace
+
+std::string EthdevFunction::VirtioUser(const std::string& socket, size_t queues,
+                                       uint16_t descriptors, int index) {
+  return absl::StrFormat("virtio_user%d,path=%s,queues=%d,queue_size=%d", index, socket, queues,
+                         descriptors);
+}
+
+absl::StatusOr<std::unique_ptr<EthdevFunction>> EthdevFunction::Open(
+    const EthdevFunctionOptions& options) {
+  if (options.owners.empty() || options.owners.size() > regs::kMaxQueues) {
+    return absl::InvalidArgumentError(absl::StrFormat("a function has 1 to %d queue pairs, not %d",
+                                                      regs::kMaxQueues, options.owners.size()));
+  }
+  if (options.descriptors < 64 || !std::has_single_bit(options.descriptors)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "a ring has a power of two of descriptors, at least 64, not %d", options.descriptors));
+  }
+  if (options.max_frame < regs::kMinPacketBytes || options.max_frame > regs::kMaxPacketBytes) {
+    return absl::InvalidArgumentError(absl::StrFormat("a card's frames have %d to %d bytes, not %d",
+                                                      regs::kMinPacketBytes, regs::kMaxPacketBytes,
+                                                      options.max_frame));
+  }
+  const auto port = AddPort(options.devargs);
+  if (!port.ok()) return port.status();
+  std::unique_ptr<EthdevFunction> function(new EthdevFunction(*port));
+  if (auto status = function->Configure(options); !status.ok()) return status;
+  return function;
+}
+
+absl::Status EthdevFunction::Configure(const EthdevFunctionOptions& options) {
+  const auto queues = static_cast<uint16_t>(options.owners.size());
+  rte_eth_conf conf = {};
+  conf.intr_conf.rxq = 1;
+  int error = rte_eth_dev_configure(port_, queues, queues, &conf);
+  const bool events = error == 0;
+  if (!events) {  // a device without Rx interrupts is polled
+    conf.intr_conf.rxq = 0;
+    error = rte_eth_dev_configure(port_, queues, queues, &conf);
+  }
+  if (error < 0) return DpdkError("rte_eth_dev_configure", error);
+
+  const uint32_t room = RTE_PKTMBUF_HEADROOM + regs::kPrefixBytes + options.max_frame;
+  const uint32_t buffers = options.descriptors + kSpareBuffers;
+  for (uint16_t queue = 0; queue < queues; ++queue) {
+    std::unique_ptr<EthdevPort> port(new EthdevPort(options.owners[queue], port_, queue));
+    for (const char* kind : {"rx", "tx"}) {
+      const std::string name = absl::StrFormat("p%d.%d.%s", port_, queue, kind);
+      // No cache: engines run on threads of their own, and a pool that is counted exactly says
+      // how many descriptors are in use.
+      rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), buffers, 0, 0, room, SOCKET_ID_ANY);
+      if (pool == nullptr) {
+        return absl::ResourceExhaustedError(absl::StrFormat(
+            "no memory for %d packets of %d bytes: %s", buffers, room, rte_strerror(rte_errno)));
+      }
+      pools_.push_back(pool);
+    }
+    port->rx_pool_ = pools_[pools_.size() - 2];
+    port->tx_pool_ = pools_.back();
+    port->tx_descriptors_ = options.descriptors;
+    port->max_frame_ = options.max_frame;
+    error = rte_eth_rx_queue_setup(port_, queue, options.descriptors, SOCKET_ID_ANY, nullptr,
+                                   port->rx_pool_);
+    if (error < 0) return DpdkError("rte_eth_rx_queue_setup", error);
+    rte_eth_dev_info info;
+    rte_eth_dev_info_get(port_, &info);
+    rte_eth_txconf txconf = info.default_txconf;
+    txconf.tx_free_thresh = options.descriptors - 4;  // look for free descriptors at every send
+    error = rte_eth_tx_queue_setup(port_, queue, options.descriptors, SOCKET_ID_ANY, &txconf);
+    if (error < 0) return DpdkError("rte_eth_tx_queue_setup", error);
+    ports_.push_back(std::move(port));
+  }
+  error = rte_eth_dev_start(port_);
+  if (error < 0) return DpdkError("rte_eth_dev_start", error);
+  for (uint16_t queue = 0; events && queue < queues; ++queue) {
+    ports_[queue]->event_fd_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, queue);
+    rte_eth_dev_rx_intr_disable(port_, queue);
+  }
+  return absl::OkStatus();
+}
+
+EthdevFunction::~EthdevFunction() {
+  ports_.clear();
+  RemovePort(port_);
+  for (rte_mempool* pool : pools_) rte_mempool_free(pool);
+}
+
+}  // namespace farrier::driver

@@ -1,0 +1,139 @@
+#include "hw/driver/ethdev_port.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace farrier::driver {
+namespace {
+
+uint8_t* Bytes(rte_mbuf* mbuf) { return rte_pktmbuf_mtod(mbuf, uint8_t*); }
+
+}  // namespace
+
+EthdevPort::~EthdevPort() {
+  rte_pktmbuf_free_bulk(early_.data() + early_begin_, early_end_ - early_begin_);
+  rte_pktmbuf_free_bulk(waiting_.data(), waiting_.size());
+}
+
+size_t EthdevPort::RxBurst(std::span<runtime::Packet> out) {
+  if (armed_) Disarm();
+  if (!waiting_.empty()) Flush();
+  size_t n = 0;
+  while (n < out.size()) {
+    std::array<rte_mbuf*, kBurst> burst;
+    std::span<rte_mbuf*> got;
+    const size_t wanted = std::min(out.size() - n, kBurst);
+    if (early_begin_ < early_end_) {
+      const size_t count = std::min(wanted, early_end_ - early_begin_);
+      got = std::span(early_).subspan(early_begin_, count);
+      early_begin_ += count;
+    } else {
+      got = std::span(burst).first(rte_eth_rx_burst(port_, queue_, burst.data(), wanted));
+    }
+    for (rte_mbuf* mbuf : got) {
+      runtime::RxMetadata metadata;
+      bool for_engine = false;
+      if (mbuf->nb_segs > 1) {
+        CountBadPrefix();  // longer than a buffer, and so than max_frame
+      } else {
+        for_engine = Accept({Bytes(mbuf), mbuf->data_len}, metadata);
+      }
+      if (!for_engine) {
+        rte_pktmbuf_free(mbuf);
+        continue;
+      }
+      const uint32_t frame = mbuf->data_len - regs::kPrefixBytes;
+      out[n] = runtime::Packet(Bytes(mbuf) + regs::kPrefixBytes, frame, frame, mbuf);
+      out[n++].rx = metadata;
+    }
+    if (got.size() < wanted && early_begin_ == early_end_) break;
+  }
+  return n;
+}
+
+void EthdevPort::Release(std::span<runtime::Packet> packets) {
+  for (auto& packet : packets) {
+    if (packet.empty()) continue;
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(packet.buffer()));
+    packet = runtime::Packet();
+  }
+}
+
+size_t EthdevPort::Reserve(std::span<runtime::Packet> out) {
+  if (!attached()) return 0;
+  if (!waiting_.empty()) Flush();
+  if (!waiting_.empty()) return 0;
+  // The device gives descriptors and mbufs back only when something is sent. So what is out of
+  // the pool may be less than it seems, and one packet is always lent to find out.
+  const size_t out_of_pool = rte_mempool_in_use_count(tx_pool_);
+  const size_t room =
+      std::max<size_t>(1, tx_descriptors_ - std::min<size_t>(out_of_pool, tx_descriptors_));
+  size_t n = 0;
+  while (n < std::min(out.size(), room)) {
+    std::array<rte_mbuf*, kBurst> burst;
+    const size_t wanted = std::min({out.size() - n, room - n, kBurst});
+    if (rte_pktmbuf_alloc_bulk(tx_pool_, burst.data(), wanted) < 0) break;
+    for (size_t i = 0; i < wanted; ++i) {
+      out[n++] = runtime::Packet(Bytes(burst[i]) + regs::kPrefixBytes, 0, max_frame_, burst[i]);
+    }
+  }
+  return n;
+}
+
+void EthdevPort::Commit(std::span<runtime::Packet> packets) {
+  for (auto& packet : packets) {
+    if (packet.empty()) continue;
+    auto* mbuf = static_cast<rte_mbuf*>(packet.buffer());
+    const uint32_t frame = std::min(packet.length(), packet.capacity());
+    if (frame == 0) {
+      rte_pktmbuf_free(mbuf);
+    } else {
+      Stamp(packet.tx, std::span<uint8_t, regs::kPrefixBytes>(Bytes(mbuf), regs::kPrefixBytes));
+      mbuf->data_len = static_cast<uint16_t>(regs::kPrefixBytes + frame);
+      mbuf->pkt_len = mbuf->data_len;
+      waiting_.push_back(mbuf);
+    }
+    packet = runtime::Packet();
+  }
+  Flush();
+}
+
+void EthdevPort::Flush() {
+  size_t sent = 0;
+  while (sent < waiting_.size()) {
+    const auto wanted =
+        static_cast<uint16_t>(std::min<size_t>(waiting_.size() - sent, tx_descriptors_));
+    const uint16_t n = rte_eth_tx_burst(port_, queue_, waiting_.data() + sent, wanted);
+    sent += n;
+    if (n < wanted) break;
+  }
+  waiting_.erase(waiting_.begin(), waiting_.begin() + sent);
+}
+
+void EthdevPort::Disarm() {
+  rte_eth_dev_rx_intr_disable(port_, queue_);
+  armed_ = false;
+}
+
+bool EthdevPort::ArmRxEvent() {
+  // There is no event for a descriptor becoming free.
+  if (!waiting_.empty()) Flush();
+  if (!waiting_.empty() || early_begin_ < early_end_) return false;
+  if (event_fd_ >= 0) {
+    uint64_t count;
+    [[maybe_unused]] const ssize_t drained = read(event_fd_, &count, sizeof(count));
+    rte_eth_dev_rx_intr_enable(port_, queue_);
+    armed_ = true;
+  }
+  // What arrived before the card could see that an event is wanted made none.
+  early_begin_ = 0;
+  early_end_ = rte_eth_rx_burst(port_, queue_, early_.data(), early_.size());
+  if (early_end_ == 0) return true;
+  if (armed_) Disarm();
+  return false;
+}
+
+}  // namespace farrier::driver
