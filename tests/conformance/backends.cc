@@ -1,0 +1,17 @@
+#include "tests/conformance/backends.h"
+
+#include "hw/model/functional_card.h"
+
+namespace farrier::conformance {
+
+const std::vector<Backend>& Backends() {
+  static const auto* const backends = new std::vector<Backend>{
+      {"model",
+       [](model::CardSink& sink) {
+         return std::make_unique<model::FunctionalCard>(model::CardOptions{}, sink);
+       }},
+  };
+  return *backends;
+}
+
+}  // namespace farrier::conformance
