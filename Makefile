@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 BUILD := build/$(PRESET)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint format clean
+.PHONY: help setup build run test bench sim lint format clean
 
 help: ## Show this
 	@echo "Farrier: a host networking service whose software is replaced under live traffic."
@@ -28,6 +28,9 @@ run: build ## Two hosts, two cards, live upgrades: CARD=rtl|model WIRE=memif|vet
 
 test: build ## Run every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+bench: build ## Measure: medians of several runs
+	@$(BUILD)/bin/farrier-bench --report build/reports/bench.json
 
 lint: build ## Check formatting, clang-tidy and verilator -Wall
 	@git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror

@@ -1,0 +1,37 @@
+// A control thread's round trip to an engine that sleeps.
+
+#include <benchmark/benchmark.h>
+
+#include "engines/runtime/sleeping_group.h"
+
+namespace farrier::runtime {
+namespace {
+
+class IdleEngine final : public Engine {
+ public:
+  std::string_view kind() const override { return "idle"; }
+  int Poll(Nanoseconds, int) override { return 0; }
+  void PrepareWait(Nanoseconds, WaitSet&) override {}
+  Nanoseconds OldestInput(Nanoseconds) override { return kNever; }
+  bool Snapshot(StateSink&, int) override { return true; }
+  void Delta(StateSink&) override {}
+  absl::Status Restore(StateSource&) override { return absl::OkStatus(); }
+};
+
+void BM_MailboxRoundTripToSleepingEngine(benchmark::State& state) {
+  MonotonicClock clock;
+  auto mailbox = Mailbox::Create(clock);
+  auto group = StartSleepingGroup({.name = "bench", .clock = &clock, .cpu_clock = &clock});
+  IdleEngine engine;
+  if (!mailbox.ok() || !group.ok() || !(*group)->Add(engine, **mailbox).ok()) {
+    return state.SkipWithError("the group did not start");
+  }
+  for (auto _ : state) {
+    if (!(*mailbox)->Run([] {}, kSecond).ok()) return state.SkipWithError("no answer");
+  }
+  if (!(*group)->Remove(engine).ok()) state.SkipWithError("the engine did not stop");
+}
+BENCHMARK(BM_MailboxRoundTripToSleepingEngine)->UseRealTime();
+
+}  // namespace
+}  // namespace farrier::runtime
