@@ -1,0 +1,221 @@
+#include "hw/sim/card_process.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "hw/regs/registers.h"
+
+namespace farrier::sim {
+namespace {
+
+// The CSR socket is looked at this often under load.
+constexpr int64_t kCsrIntervalNs = 20'000;
+// Idle: give way a few times, then sleep, longer each time. A wire (a memif, a packet socket) wakes
+// nobody, so this is also how late a frame can be seen.
+constexpr int kYields = 4;
+constexpr int64_t kFirstSleepNs = 10'000;
+constexpr int64_t kLongestSleepNs = 100'000;
+// Steps of the card in a row, until the rings are looked at again.
+constexpr int kSteps = 16;
+
+int64_t Now() {
+  timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return ts.tv_sec * int64_t{1'000'000'000} + ts.tv_nsec;
+}
+
+double CpuSeconds() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& tv) { return tv.tv_sec + tv.tv_usec * 1e-6; };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+uint64_t Read64(model::Card& card, uint32_t lo_offset) {
+  const uint64_t lo = card.ReadCsr(lo_offset);
+  return static_cast<uint64_t>(card.ReadCsr(lo_offset + 4)) << 32 | lo;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CardProcess>> CardProcess::Open(const CardProcessOptions& options) {
+  std::unique_ptr<CardProcess> process(new CardProcess);
+  if (auto status = process->SetUp(options); !status.ok()) return status;
+  return process;
+}
+
+absl::Status CardProcess::SetUp(const CardProcessOptions& options) {
+  backend_name_ = options.backend;
+  auto backend = MakeBackend(options.backend, options.mac, *this);
+  if (!backend.ok()) return backend.status();
+  backend_ = std::move(*backend);
+  for (const int function : options.raw) {
+    if (function < 0 || function >= backend_.functions) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "function %d cannot be raw: the card has 0 to %d", function, backend_.functions - 1));
+    }
+    const uint32_t offset = regs::kRegFunctionControl(function);
+    auto control = regs::FunctionControl::Unpack(backend_.card->ReadCsr(offset));
+    control.raw = 1;
+    backend_.card->WriteCsr(offset, control.Pack());
+  }
+  directory_ = options.directory;
+  std::error_code error;
+  made_directory_ = std::filesystem::create_directories(directory_, error);
+  if (error) {
+    return absl::UnavailableError(
+        absl::StrFormat("directory %s: %s", directory_.string(), error.message()));
+  }
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd_ < 0) return absl::InternalError(strerror(errno));
+  // First, because this finds out whether another card lives here.
+  auto csr = CsrServer::Listen(directory_ / "csr.sock", epoll_fd_);
+  if (!csr.ok()) return csr.status();
+  csr_ = std::move(*csr);
+  auto wire = Wire::Open(options.wire, options.faults);
+  if (!wire.ok()) return wire.status();
+  wire_ = std::move(*wire);
+  for (int i = 0; i < backend_.functions; ++i) {
+    auto function =
+        VhostFunction::Open(directory_ / absl::StrFormat("function%d.sock", i), i, epoll_fd_);
+    if (!function.ok()) return function.status();
+    functions_.push_back(std::move(*function));
+  }
+  started_ns_ = Now();
+  return absl::OkStatus();
+}
+
+CardProcess::~CardProcess() {
+  functions_.clear();
+  wire_.reset();
+  csr_.reset();
+  if (epoll_fd_ >= 0) close(epoll_fd_);
+  std::error_code not_empty;
+  if (made_directory_) std::filesystem::remove(directory_, not_empty);
+}
+
+void CardProcess::ToHost(int function, int queue, std::span<const uint8_t> bytes) {
+  functions_[function]->Send(queue, bytes);
+}
+
+void CardProcess::ToWire(std::span<const uint8_t> frame) { wire_->Send(frame); }
+
+bool CardProcess::Work(int64_t now_ns) {
+  model::Card& card = *backend_.card;
+  bool moved = false;
+  for (auto& function : functions_) {
+    function->Refresh(card);
+    function->GrantCredits(card);
+    if (!wire_->congested()) moved |= function->Receive(card) > 0;
+  }
+  moved |= wire_->Receive(card, now_ns) > 0;
+  for (int i = 0; i < kSteps && card.Step(now_ns); ++i) moved = true;
+  step_ns_ += Now() - now_ns;
+  for (auto& function : functions_) function->Flush();
+  wire_->Flush(now_ns);
+  if (now_ns >= next_csr_ns_ || !moved) {
+    next_csr_ns_ = now_ns + kCsrIntervalNs;
+    const size_t answered = csr_->Serve(card);
+    csr_requests_ += answered;
+    moved |= answered > 0;
+  }
+  return moved;
+}
+
+void CardProcess::Sleep(int64_t longest_ns) {
+  for (auto& function : functions_) {
+    if (!function->ArmKicks()) return;
+  }
+  const int64_t until = std::min(backend_.card->NextEvent(), wire_->NextEvent());
+  const int64_t left = std::clamp<int64_t>(until - Now(), 0, longest_ns);
+  pollfd wait = {.fd = epoll_fd_, .events = POLLIN, .revents = 0};
+  const timespec timeout = {.tv_sec = 0, .tv_nsec = left};
+  if (ppoll(&wait, 1, &timeout, nullptr) > 0) {
+    std::array<epoll_event, 64> events;  // edges are taken back by looking at them
+    epoll_wait(epoll_fd_, events.data(), events.size(), 0);
+    next_csr_ns_ = 0;
+  }
+}
+
+void CardProcess::Run(const std::atomic<bool>& stop) {
+  int idle = 0;
+  int64_t sleep_ns = kFirstSleepNs;
+  while (!stop.load(std::memory_order_relaxed)) {
+    if (Work(Now())) {
+      idle = 0;
+      sleep_ns = kFirstSleepNs;
+    } else if (++idle <= kYields) {
+      sched_yield();
+    } else {
+      Sleep(sleep_ns);
+      sleep_ns = std::min(sleep_ns * 2, kLongestSleepNs);
+    }
+  }
+}
+
+std::string CardProcess::Report() {
+  model::Card& card = *backend_.card;
+  const double seconds = static_cast<double>(Now() - started_ns_) * 1e-9;
+  std::string json = absl::StrFormat(
+      "{\n  \"backend\": \"%s\",\n  \"seconds\": %.3f,\n  \"cpu_seconds\": %.3f,\n"
+      "  \"csr_requests\": %d,\n",
+      backend_name_, seconds, CpuSeconds(), csr_requests_);
+  if (backend_.cycles) {
+    const auto cycles = static_cast<double>(backend_.cycles());
+    absl::StrAppendFormat(&json, "  \"cycles\": %.0f,\n  \"cycles_per_second\": %.0f,\n", cycles,
+                          step_ns_ > 0 ? cycles / (static_cast<double>(step_ns_) * 1e-9) : 0);
+  }
+  const auto& wire = wire_->counters();
+  const auto& faults = wire_->faults();
+  absl::StrAppendFormat(
+      &json,
+      "  \"wire\": {\"rx_packets\": %d, \"tx_packets\": %d, \"tx_dropped\": %d},\n"
+      "  \"faults\": {\"lost\": %d, \"duplicated\": %d, \"reordered\": %d, "
+      "\"corrupted\": %d},\n  \"functions\": [",
+      wire.rx_packets, wire.tx_packets, wire.tx_dropped, faults.lost, faults.duplicated,
+      faults.reordered, faults.corrupted);
+  const char* separator = "\n";
+  for (const auto& function : functions_) {
+    const auto& c = function->counters();
+    absl::StrAppendFormat(&json,
+                          "%s    {\"hosts\": %d, \"to_host\": %d, \"from_host\": %d, "
+                          "\"lost_to_dead_host\": %d, \"lost_no_memory\": %d}",
+                          separator, c.hosts, c.to_host, c.from_host, c.lost_to_dead_host,
+                          c.lost_no_memory);
+    separator = ",\n";
+  }
+  absl::StrAppend(&json, "\n  ],\n  \"owners\": {");
+  separator = "\n";
+  for (uint32_t owner = 0; owner < regs::kOwners; ++owner) {
+    card.WriteCsr(regs::kRegCounterSnapshot, owner);
+    std::string counters;
+    bool any = false;
+    for (uint32_t i = 0; i < regs::kOwnerCounters; ++i) {
+      const uint64_t value = Read64(card, regs::kRegOwnerCounter(i));
+      any |= value != 0;
+      absl::StrAppendFormat(&counters, "%s\"%s\": %d", i > 0 ? ", " : "",
+                            regs::kOwnerCounterNames[i], value);
+    }
+    if (!any) continue;
+    absl::StrAppendFormat(&json, "%s    \"%d\": {%s}", separator, owner, counters);
+    separator = ",\n";
+  }
+  absl::StrAppend(&json, "\n  },\n  \"global\": {");
+  for (uint32_t i = 0; i < regs::kGlobalCounters; ++i) {
+    absl::StrAppendFormat(&json, "%s\"%s\": %d", i > 0 ? ", " : "", regs::kGlobalCounterNames[i],
+                          Read64(card, regs::kRegGlobalCounter(i)));
+  }
+  return json + "}\n}\n";
+}
+
+}  // namespace farrier::sim

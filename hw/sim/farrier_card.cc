@@ -1,0 +1,118 @@
+// farrier-card: a Farrier card as a process.
+
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+#include <fstream>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "hw/driver/eal.h"
+#include "hw/sim/card_process.h"
+
+namespace farrier::sim {
+namespace {
+
+constexpr uint32_t kMemoryMb = 192;
+
+std::atomic<bool> stop = false;
+
+absl::StatusOr<std::array<uint8_t, 6>> ParseMac(const std::string& text) {
+  std::array<uint8_t, 6> mac;
+  const std::vector<std::string> parts = absl::StrSplit(text, ':');
+  bool good = parts.size() == mac.size();
+  for (size_t i = 0; good && i < mac.size(); ++i) {
+    uint32_t byte = 0;
+    good = parts[i].size() == 2 && absl::SimpleHexAtoi(parts[i], &byte) && byte <= 0xFF;
+    mac[i] = static_cast<uint8_t>(byte);
+  }
+  if (good && (mac[0] & 1) == 0) return mac;
+  return absl::InvalidArgumentError("--mac " + text +
+                                    ": it must look like 02:00:00:00:00:01, not multicast");
+}
+
+int Fail(const absl::Status& status) {
+  spdlog::error("{}", std::string(status.message()));
+  return 1;
+}
+
+int Main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_logger_st("farrier-card"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
+
+  CLI::App app(
+      "A Farrier card as a process: host functions as vhost-user sockets (functionN.sock), its\n"
+      "registers on csr.sock, and any DPDK port as its wire. Prints \"farrier-card: ready\" when\n"
+      "the sockets are open; SIGTERM or SIGINT ends it and removes them.\n\n"
+      "Two cards back to back:\n"
+      "  farrier-card --dir /run/farrier/card1 --wire net_memif0,role=server,socket-abstract=no,"
+      "socket=/run/farrier/wire\n"
+      "  farrier-card --dir /run/farrier/card2 --wire net_memif0,role=client,socket-abstract=no,"
+      "socket=/run/farrier/wire\n");
+  CardProcessOptions options;
+  std::string directory, faults, mac, report;
+  std::vector<int> raw;
+  bool verbose = false;
+  app.add_option("--backend", options.backend, "What works inside: model")->capture_default_str();
+  app.add_option("--dir", directory, "Directory for the sockets; made if it is not there")
+      ->required();
+  app.add_option("--wire", options.wire,
+                 "DPDK port by devargs: net_memif0,role=...,socket=... or net_af_packet0,iface=...")
+      ->required();
+  app.add_option("--fault", faults,
+                 "What the wire does to arriving frames: loss=P,dup=P,reorder=P,corrupt=P,seed=N");
+  app.add_option("--raw", raw,
+                 "Function without prefixes, a plain NIC of the default owner; may be repeated");
+  app.add_option("--mac", mac, "MAC of the port");
+  app.add_option("--report", report, "File for counters and CPU time, JSON, written at the end");
+  app.add_flag("--verbose", verbose, "DPDK's notices, too");
+  CLI11_PARSE(app, argc, argv);
+
+  options.directory = directory;
+  options.raw = std::set<int>(raw.begin(), raw.end());
+  const auto spec = ParseFaultSpec(faults);
+  if (!spec.ok()) return Fail(spec.status());
+  options.faults = *spec;
+  if (!mac.empty()) {
+    const auto parsed = ParseMac(mac);
+    if (!parsed.ok()) return Fail(parsed.status());
+    options.mac = *parsed;
+  }
+  std::ofstream report_file;
+  if (!report.empty()) {
+    report_file.open(report);
+    if (!report_file) {
+      return Fail(absl::UnavailableError("--report " + report + ": " + strerror(errno)));
+    }
+  }
+
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stop = true; };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  const auto eal = driver::Eal::Start({.memory_mb = kMemoryMb, .verbose = verbose});
+  if (!eal.ok()) return Fail(eal.status());
+  auto process = CardProcess::Open(options);
+  if (!process.ok()) return Fail(process.status());
+  std::printf("farrier-card: ready, %s card in %s, wire %s\n", options.backend.c_str(),
+              directory.c_str(), options.wire.c_str());
+  std::fflush(stdout);
+  (*process)->Run(stop);
+  if (report_file.is_open()) {
+    report_file << (*process)->Report();
+    report_file.close();
+    if (!report_file) return Fail(absl::DataLossError("--report " + report + ": not written"));
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace farrier::sim
+
+int main(int argc, char** argv) { return farrier::sim::Main(argc, argv); }

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "hw/model/card.h"
+#include "hw/sim/fault_injector.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace farrier::sim {
+
+// The card's wire: a DPDK port, whatever its driver, behind a fault injector for what arrives. If
+// the port cannot start or loses its peer (a memif client before its server) it is started again
+// and again. On the card's thread.
+class Wire {
+ public:
+  struct Counters {
+    uint64_t rx_packets = 0;  // given to the card
+    uint64_t tx_packets = 0;
+    uint64_t tx_dropped = 0;  // the port took nothing for 10 ms, or has no link
+  };
+
+  // After Eal::Start. kUnavailable, with the port's name, if DPDK has no such port.
+  static absl::StatusOr<std::unique_ptr<Wire>> Open(const std::string& devargs,
+                                                    const FaultSpec& faults);
+  ~Wire();
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+
+  // Gives the card what has arrived, as far as it takes it; returns how many frames.
+  size_t Receive(model::Card& card, int64_t now_ns);
+
+  // Queues a frame; Flush sends.
+  void Send(std::span<const uint8_t> frame);
+  void Flush(int64_t now_ns);
+
+  // So much waits to be sent that the card should take no more from its hosts.
+  bool congested() const { return tx_.size() >= kCongested; }
+
+  // When the wire next wants Receive although nothing arrives; INT64_MAX if never.
+  int64_t NextEvent() const { return injector_.NextExpiry(); }
+
+  const Counters& counters() const { return counters_; }
+  const FaultInjector::Counters& faults() const { return injector_.counters(); }
+
+ private:
+  static constexpr size_t kCongested = 256;
+
+  Wire(uint16_t port, const FaultSpec& faults)
+      : port_(port), has_faults_(faults.any()), injector_(faults) {}
+
+  absl::Status Configure(const std::string& devargs);
+  void KeepStarted(int64_t now_ns);
+  bool Offer(model::Card& card, std::span<const uint8_t> frame);
+
+  const uint16_t port_;
+  const bool has_faults_;
+  rte_mempool* pool_ = nullptr;
+  bool started_ = false;
+  bool restartable_ = false;  // a memif client: connects only when it is started
+  int64_t next_start_ns_ = 0;
+  int64_t last_progress_ns_ = 0;
+  FaultInjector injector_;
+  std::vector<FaultInjector::Frame> arrived_;  // scratch
+  std::deque<FaultInjector::Frame> waiting_;   // arrived, and not yet taken by the card
+  std::vector<uint8_t> linear_;                // scratch
+  std::vector<rte_mbuf*> tx_;                  // to be sent
+  Counters counters_;
+};
+
+}  // namespace farrier::sim
