@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -10,10 +9,9 @@
 #include "engines/runtime/engine.h"
 #include "engines/runtime/packet_port.h"
 #include "pony/stats.h"
+#include "pony/wire.h"
 
 namespace farrier::pony {
-
-using MacAddress = std::array<uint8_t, 6>;
 
 // A host that can be talked to. Static in this version: no ARP.
 struct Neighbor {

@@ -1,0 +1,145 @@
+#include "pony/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "pony/engine_core.h"
+
+namespace farrier::pony {
+namespace {
+
+// There is no event for room in the card's queue, nor for room in a completion ring.
+constexpr runtime::Nanoseconds kTxRetry = 50 * runtime::kMicrosecond;
+constexpr runtime::Nanoseconds kMinStallWait = runtime::kMillisecond;
+constexpr runtime::Nanoseconds kMaxStallWait = 64 * runtime::kMillisecond;
+
+}  // namespace
+
+PonyEngine::PonyEngine(EngineOptions options, runtime::PacketPort* port)
+    : core_(std::make_unique<EngineCore>(std::move(options), port)) {}
+PonyEngine::~PonyEngine() = default;
+
+absl::Status PonyEngine::AddSession(uint32_t id, const SessionMemory& memory) {
+  return core_->AddSession(id, memory, /*adopted=*/false);
+}
+absl::Status PonyEngine::AdoptSession(uint32_t id, const SessionMemory& memory) {
+  return core_->AddSession(id, memory, /*adopted=*/true);
+}
+absl::Status PonyEngine::RemoveSession(uint32_t id) { return core_->RemoveSession(id); }
+const EngineStats& PonyEngine::stats() const { return core_->stats(); }
+size_t PonyEngine::connections() const { return core_->connections(); }
+uint32_t PonyEngine::epoch() const { return core_->epoch(); }
+int PonyEngine::Poll(runtime::Nanoseconds now, int budget) { return core_->Poll(now, budget); }
+void PonyEngine::PrepareWait(runtime::Nanoseconds now, runtime::WaitSet& wait) {
+  core_->PrepareWait(now, wait);
+}
+runtime::Nanoseconds PonyEngine::OldestInput(runtime::Nanoseconds) { return core_->OldestInput(); }
+bool PonyEngine::Snapshot(runtime::StateSink& sink, int budget) {
+  return core_->Snapshot(sink, budget);
+}
+void PonyEngine::Delta(runtime::StateSink& sink) { core_->Delta(sink); }
+absl::Status PonyEngine::Restore(runtime::StateSource& source) { return core_->Restore(source); }
+
+EngineCore::EngineCore(EngineOptions options, runtime::PacketPort* port)
+    : options_(std::move(options)),
+      port_(port),
+      epoch_(options_.epoch),
+      random_(options_.seed ^ (uint64_t{options_.epoch} << 32)) {
+  for (const Neighbor& neighbor : options_.neighbors) neighbors_.emplace(neighbor.ip, neighbor);
+}
+
+absl::Status EngineCore::AddSession(uint32_t id, const SessionMemory& memory, bool adopted) {
+  if (absl::Status status = CheckSessionMemory(memory); !status.ok()) return status;
+  if (!sessions_.try_emplace(id, id, memory).second) {
+    return absl::AlreadyExistsError(absl::StrCat("session ", id, " exists"));
+  }
+  // Its doorbell is not armed: the group must not sleep without PrepareWait.
+  if (!adopted) asleep_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status EngineCore::RemoveSession(uint32_t id) {
+  auto it = sessions_.find(id);
+  if (it == sessions_.end()) return absl::NotFoundError(absl::StrCat("no session ", id));
+  // Nothing is to be told to an app that has gone.
+  it->second.Fence();
+  AbandonSession(it->second);
+  for (auto& [key, flow] : flows_) flow->ForgetSession(id);
+  sessions_.erase(it);
+  if (round_open_) removed_sessions_.push_back(id);
+  return absl::OkStatus();
+}
+
+int EngineCore::Poll(runtime::Nanoseconds now, int budget) {
+  now_ = now;
+  if (asleep_) {
+    asleep_ = false;
+    for (auto& [id, session] : sessions_) {
+      session.WantDoorbell(false);
+      session.SilenceDoorbell();
+      // After a move nobody knows which signals were lost.
+      if (!started_) session.SignalCompletion();
+    }
+    if (!started_ && !restored_) Announce();
+    started_ = true;
+  }
+  tx_blocked_ = false;
+
+  const int received = ReceivePackets(budget);
+  if (now_ >= timer_) RunTimers();
+  const int commands = TakeCommands(budget);
+  const int sent = SendPackets(budget);
+  SendAcks();
+
+  bool moved = false;
+  for (auto& [id, session] : sessions_) {
+    moved |= session.Publish();
+    if (session.fenced() && !(session.connections.empty() && session.services.empty())) {
+      ++stats_.sessions_fenced;
+      AbandonSession(session);
+    }
+  }
+  if (moved) stall_wait_ = 0;
+
+  if (received < budget && commands < budget) {
+    left_over_since_ = runtime::kNever;
+  } else if (left_over_since_ == runtime::kNever) {
+    left_over_since_ = now_;
+  }
+  return received + commands + sent + moved;
+}
+
+void EngineCore::PrepareWait(runtime::Nanoseconds now, runtime::WaitSet& wait) {
+  asleep_ = true;
+  for (auto& [id, session] : sessions_) session.WantDoorbell(true);
+  // Before the look at the rings: the app looks at want_doorbell after it wrote its command.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  bool stalled = false;
+  for (auto& [id, session] : sessions_) {
+    if (session.HasCommands()) wait.busy = true;
+    if (session.memory().doorbell_fd >= 0) wait.fds.push_back(session.memory().doorbell_fd);
+    stalled |= session.stalled();
+  }
+  if (!port_->ArmRxEvent()) wait.busy = true;
+  if (const int fd = port_->RxEventFd(); fd >= 0) wait.fds.push_back(fd);
+
+  runtime::Nanoseconds deadline = runtime::kNever;
+  for (const auto& [key, flow] : flows_) deadline = std::min(deadline, flow->NextDeadline());
+  if (!connect_deadlines_.empty()) {
+    deadline = std::min(deadline, connect_deadlines_.begin()->first);
+  }
+  if (tx_blocked_) {
+    deadline = std::min(deadline, now + kTxRetry);
+  } else if (!active_.empty()) {
+    wait.busy = true;
+  }
+  if (stalled) {
+    stall_wait_ = std::clamp(2 * stall_wait_, kMinStallWait, kMaxStallWait);
+    deadline = std::min(deadline, now + stall_wait_);
+  }
+  wait.deadline = std::min(wait.deadline, deadline);
+}
+
+}  // namespace farrier::pony
