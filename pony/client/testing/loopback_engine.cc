@@ -138,7 +138,7 @@ void LoopbackEngine::Close(uint32_t connection, uint64_t tag, uint8_t status) {
          {.tag = tag, .connection = which, .kind = PONY_EVENT_CLOSED, .status = status});
   };
   end(connection, tag, status);
-  end(peer, 0, status == PONY_OK ? PONY_CLOSED : status);
+  end(peer, 0, status == PONY_OK ? uint8_t{PONY_CLOSED} : status);
 }
 
 void LoopbackEngine::Tell(uint32_t id, const PonyEvent& event) {

@@ -27,10 +27,10 @@ class LoopbackEngine {
 
  private:
   struct Message {
-    uint64_t tag;  // of the sender's command; 0 copies left: not to be acknowledged again
+    uint64_t tag;  // of the sender's command
     uint32_t stream;
     std::vector<uint8_t> bytes;
-    bool acknowledge;
+    bool acknowledge;  // not for a copy that `tamper` asked for
   };
   struct Endpoint {
     uint32_t session;
