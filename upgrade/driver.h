@@ -34,7 +34,10 @@ class Driver {
   // Looks again at what is polled after this long.
   static constexpr runtime::Nanoseconds kPollInterval = 50 * runtime::kMicrosecond;
 
+  // Tells the side what happened, and whatever that leads to.
   void Dispatch(Event event);
+  void Dispatch();
+  void Carry(Actions actions);
   void Do(Send& action);
   void Do(KillPeer& action);
   void Do(ReadRow& action);
@@ -48,6 +51,7 @@ class Driver {
   void Do(ResumeEngine& action);
   void Do(DropSnapshot& action);
   void Do(ReleaseEngine& action);
+  void Do(AcceptAttachment& action);
   void Do(PrepareEngines& action);
   void Do(Restore& action);
   void Do(StartEngine& action);
@@ -56,6 +60,11 @@ class Driver {
 
   bool TakeMessages();
   bool PollAwaited();
+  bool PollSnapshot();
+  void TellRow(EngineIndex engine);
+  // The answer to an action about one engine.
+  template <typename Success>
+  void Answer(EngineIndex engine, const absl::Status& status, Success success);
 
   Side& side_;
   EngineHost& host_;
@@ -65,7 +74,9 @@ class Driver {
   const runtime::Clock& clock_;
   bool started_ = false;
   bool channel_open_ = true;
-  std::deque<Event> events_;  // happened, not told to the side yet
+  bool congested_ = false;
+  std::deque<Event> events_;            // happened, not told to the side yet
+  std::vector<runtime::UniqueFd> fds_;  // that came with the message being told
   // What is awaited.
   std::set<EngineIndex> marks_;
   std::set<EngineIndex> tx_drains_;

@@ -32,8 +32,9 @@ struct Row {
 // The generation that an accepted ATTACHED leaves behind.
 constexpr uint16_t NextGeneration(uint16_t generation) { return (generation + 1) & 0xFFF; }
 
-// What a side wants done; the events that answer are named behind the arrow. Whatever can fail may
-// also be answered by Failed. Actions of one call are to be begun in the order given.
+// What a side wants done; the event that answers is named behind the arrow. Whatever can fail may
+// also be answered by Failed. What is done to engines is done in the order wanted (one control
+// thread does it); the outcome of the rest, and what is awaited, comes when it comes.
 
 // To the other side
 struct Send {
@@ -92,6 +93,10 @@ struct ReleaseEngine {
 };
 
 // Of the new side.
+// With the descriptors that came beside it
+struct AcceptAttachment {
+  Attachment attachment;
+};
 // Ready to restore → EnginesPrepared
 struct PrepareEngines {
   std::vector<EngineSpec> engines;
@@ -119,7 +124,7 @@ struct StartFresh {
 using Action =
     std::variant<Send, KillPeer, ReadRow, WriteRow, SendAttachments, TakeSnapshot, AwaitMark,
                  StopEngine, TakeDelta, AwaitTxDrained, ResumeEngine, DropSnapshot, ReleaseEngine,
-                 PrepareEngines, Restore, StartEngine, Serve, StartFresh>;
+                 AcceptAttachment, PrepareEngines, Restore, StartEngine, Serve, StartFresh>;
 using Actions = std::vector<Action>;
 
 // What happened.

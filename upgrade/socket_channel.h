@@ -19,7 +19,7 @@ inline constexpr size_t kMaxQueued = 4096;  // parcels
 // other process no further than its own memory goes: memfds must be sealed, sizes must fit.
 class SocketChannel final : public Channel {
  public:
-  // Takes the socket over and makes it non-blocking. InvalidArgument if it is not such a socket.
+  // Takes the socket over. InvalidArgument if it is not such a socket.
   static absl::StatusOr<std::unique_ptr<SocketChannel>> Create(runtime::UniqueFd socket);
 
   absl::Status Post(Parcel parcel) override;
@@ -36,8 +36,10 @@ class SocketChannel final : public Channel {
   };
 
   explicit SocketChannel(runtime::UniqueFd socket) : socket_(std::move(socket)) {}
-  absl::Status Write(const Datagram& datagram);
+  // Unavailable when the other side is gone; false when it cannot be done now.
+  absl::StatusOr<bool> Write(const Datagram& datagram);
   absl::StatusOr<std::optional<Datagram>> Read();
+  absl::Status Flush();
 
   runtime::UniqueFd socket_;
   std::deque<Datagram> queue_;
