@@ -1,6 +1,7 @@
 #include "tests/conformance/backends.h"
 
 #include "hw/model/functional_card.h"
+#include "hw/sim/rtl_card.h"
 
 namespace farrier::conformance {
 
@@ -10,6 +11,7 @@ const std::vector<Backend>& Backends() {
        [](model::CardSink& sink) {
          return std::make_unique<model::FunctionalCard>(model::CardOptions{}, sink);
        }},
+      {"rtl", [](model::CardSink& sink) { return std::make_unique<sim::RtlCard>(sink); }},
   };
   return *backends;
 }

@@ -167,8 +167,8 @@ TEST_P(DrainTest, AttachedWhileDrainingGoesOnElsewhere) {
   Attach(1, kNew);
   Advance(2 * kGapNs);
   auto first = TakeHost();
+  Attach(1, kOld);  // the gap still holds the next one back
   Write(regs::kRegDrainGapNs, 0);
-  Attach(1, kOld);
   Advance(kGapNs);
   auto second = TakeIds(kOld);
   std::vector<uint32_t> seen;

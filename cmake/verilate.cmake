@@ -1,0 +1,31 @@
+# farrier_verilate(NAME TOP module SOURCES ... [ARGS ...]): a library of a Verilated module, included as
+# "V<module>.h". The model is one translation unit, compiled for speed whatever the build type.
+find_program(FARRIER_VERILATOR verilator REQUIRED)
+execute_process(COMMAND ${FARRIER_VERILATOR} --getenv VERILATOR_ROOT
+                OUTPUT_VARIABLE FARRIER_VERILATOR_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE)
+
+add_library(farrier_verilated STATIC ${FARRIER_VERILATOR_ROOT}/include/verilated.cpp
+            ${FARRIER_VERILATOR_ROOT}/include/verilated_threads.cpp)
+target_include_directories(farrier_verilated SYSTEM PUBLIC ${FARRIER_VERILATOR_ROOT}/include
+                           ${FARRIER_VERILATOR_ROOT}/include/vltstd)
+target_compile_options(farrier_verilated PRIVATE -w)
+target_link_libraries(farrier_verilated PUBLIC Threads::Threads)
+
+function(farrier_verilate name)
+  cmake_parse_arguments(arg "" "TOP" "SOURCES;ARGS" ${ARGN})
+  set(directory ${CMAKE_CURRENT_BINARY_DIR}/${name})
+  set(model ${directory}/V${arg_TOP})
+  add_custom_command(
+    OUTPUT ${model}__all.cpp
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${directory}
+    COMMAND ${FARRIER_VERILATOR} --cc -sv -O3 --x-assign fast --x-initial fast --no-timing -Wall
+            --top-module ${arg_TOP} --prefix V${arg_TOP} --Mdir ${directory} ${arg_ARGS} ${arg_SOURCES}
+    COMMAND ${FARRIER_PYTHON} ${PROJECT_SOURCE_DIR}/tools/include_all.py ${model}__all.cpp
+            ${directory} V${arg_TOP}
+    DEPENDS ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tools/include_all.py
+    COMMENT "Verilating ${arg_TOP}")
+  add_library(${name} STATIC ${model}__all.cpp)
+  target_include_directories(${name} SYSTEM PUBLIC ${directory})
+  target_link_libraries(${name} PUBLIC farrier_verilated)
+  target_compile_options(${name} PRIVATE -w -O2 -g0)
+endfunction()

@@ -1,0 +1,96 @@
+// One exact-match table: four ways, each a RAM of whole entries. A lookup reads one place per way and
+// answers two cycles later.
+module filter_table #(
+  parameter int unsigned Depth = 512,    // entries per way, a power of two up to 65,536
+  parameter int unsigned KeyBits = 320,
+  localparam int unsigned IndexBits = $clog2(Depth)
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  // Lookup or read-back: all four places are read.
+  input  logic               read_i,
+  input  logic [4*16-1:0]    hash_i,         // of each way; its low bits are the index
+  input  logic [KeyBits-1:0] key_i,          // looked for, in the cycle after read_i
+  output logic               hit_o,          // two cycles after read_i
+  output logic [7:0]         owner_o,        // where hit_o
+  // One place as it is, in the cycle after read_i.
+  input  logic [1:0]         entry_way_i,
+  output logic               entry_valid_o,
+  output logic [7:0]         entry_owner_o,
+  output logic [KeyBits-1:0] entry_key_o,
+  // Installs or clears one entry.
+  input  logic               write_i,
+  input  logic [3:0]         write_ways_i,   // mask
+  input  logic [15:0]        write_index_i,
+  input  logic               write_valid_i,  // 0: the place becomes empty
+  input  logic [7:0]         write_owner_i,
+  input  logic [KeyBits-1:0] write_key_i
+);
+
+  if (Depth < 2 || Depth > 65536 || (Depth & (Depth - 1)) != 0) begin : g_check
+    $error("filter_table: Depth must be a power of two between 2 and 65536");
+  end
+
+  localparam int unsigned EntryBits = KeyBits + 9;
+
+  logic [4*EntryBits-1:0] entries;  // {valid, owner, key} of each way
+  logic                   compare_q, hit_d;
+  logic [7:0]             owner_d;
+
+  for (genvar way = 0; way < 4; way++) begin : g_way
+    ram_1r1w #(
+      .Width(EntryBits),
+      .Depth(Depth)
+    ) u_ram (
+      .clk_i,
+      .write_i(write_i && write_ways_i[way]),
+      .waddr_i(write_index_i[IndexBits-1:0]),
+      .wdata_i({write_valid_i, write_owner_i, write_key_i}),
+      .read_i,
+      .raddr_i(hash_i[16*way+:IndexBits]),
+      .rdata_o(entries[EntryBits*way+:EntryBits])
+    );
+  end
+
+  always_comb begin
+    hit_d   = 1'b0;
+    owner_d = 8'd0;
+    if (compare_q) begin
+      for (int way = 3; way >= 0; way--) begin
+        if (entries[EntryBits*way+KeyBits+8] && entries[EntryBits*way+:KeyBits] == key_i) begin
+          hit_d   = 1'b1;
+          owner_d = entries[EntryBits*way+KeyBits+:8];
+        end
+      end
+    end
+  end
+
+  always_comb begin
+    entry_valid_o = entries[KeyBits+8];
+    entry_owner_o = entries[KeyBits+:8];
+    entry_key_o   = entries[KeyBits-1:0];
+    for (int way = 1; way < 4; way++) begin
+      if (entry_way_i == 2'(way)) begin
+        entry_valid_o = entries[EntryBits*way+KeyBits+8];
+        entry_owner_o = entries[EntryBits*way+KeyBits+:8];
+        entry_key_o   = entries[EntryBits*way+:KeyBits];
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      compare_q <= 1'b0;
+      hit_o     <= 1'b0;
+    end else begin
+      compare_q <= read_i;
+      hit_o     <= hit_d;
+    end
+    owner_o <= owner_d;
+  end
+
+  // A way's hash is wider than its index, and so may the index to write be.
+  logic unused;
+  assign unused = ^{hash_i, write_index_i};
+
+endmodule

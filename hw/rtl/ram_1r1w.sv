@@ -1,0 +1,28 @@
+// The one RAM of this design: one write port, one read port with a clock's latency. Reading the
+// address that is written in the same cycle gives what was there before. Contents are undefined
+// until written.
+module ram_1r1w #(
+  parameter int unsigned Width = 8,
+  parameter int unsigned Depth = 16,
+  localparam int unsigned AddressBits = (Depth > 1) ? $clog2(Depth) : 1
+) (
+  input  logic                   clk_i,
+  input  logic                   write_i,   // store wdata_i at waddr_i
+  input  logic [AddressBits-1:0] waddr_i,
+  input  logic [Width-1:0]       wdata_i,
+  input  logic                   read_i,    // load rdata_o; it stays until the next load
+  input  logic [AddressBits-1:0] raddr_i,
+  output logic [Width-1:0]       rdata_o
+);
+
+  logic [Width-1:0] memory[Depth];
+
+  always_ff @(posedge clk_i) begin
+    if (write_i) memory[waddr_i] <= wdata_i;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (read_i) rdata_o <= memory[raddr_i];
+  end
+
+endmodule
