@@ -10,7 +10,6 @@ using regs::OwnerState;
 using regs::SwitchWord;
 
 constexpr uint32_t kGenerations = 4096;
-constexpr uint32_t kMaxLog2Queues = 4;
 
 int64_t LimitNs(uint32_t limit_us) { return int64_t{limit_us} * 1000; }
 
@@ -34,8 +33,8 @@ OwnerTable::OwnerTable(uint32_t functions, uint32_t queues, uint32_t hold_cells)
 void OwnerTable::Switch(uint32_t owner, uint32_t value) {
   OwnerRow& row = rows_[owner];
   const SwitchWord wanted = SwitchWord::Unpack(value);
-  const bool placed = wanted.function < functions_ && wanted.log2_queues <= kMaxLog2Queues &&
-                      wanted.queue_base + (1u << wanted.log2_queues) <= queues_;
+  const bool placed =
+      wanted.function < functions_ && wanted.queue_base + (1u << wanted.log2_queues) <= queues_;
   const bool again = row.state() == OwnerState::kHeld &&
                      static_cast<OwnerState>(wanted.state) == OwnerState::kHeld;
   if (placed && again && wanted.generation == row.word.generation) return;
