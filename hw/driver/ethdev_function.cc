@@ -22,8 +22,9 @@ absl::Status DpdkError(const char* what, int error) {
 
 std::string EthdevFunction::VirtioUser(const std::string& socket, size_t queues,
                                        uint16_t descriptors, int index) {
-  return absl::StrFormat("virtio_user%d,path=%s,queues=%d,queue_size=%d", index, socket, queues,
-                         descriptors);
+  // A function has no MAC of its own, but DPDK complains of a device without one.
+  return absl::StrFormat("virtio_user%d,path=%s,queues=%d,queue_size=%d,mac=02:fa:22:1e:20:00",
+                         index, socket, queues, descriptors);
 }
 
 absl::StatusOr<std::unique_ptr<EthdevFunction>> EthdevFunction::Open(
