@@ -192,6 +192,13 @@ void AppSessions::End(uint32_t id) {
   callbacks_.remove(info);
 }
 
+void AppSessions::Close(uint32_t id) {
+  auto found = sessions_.find(id);
+  if (found == sessions_.end() || found->second.ending) return;
+  shutdown(found->second.socket.get(), SHUT_RDWR);
+  End(id);
+}
+
 void AppSessions::RemoveDone(uint32_t id) {
   auto found = sessions_.find(id);
   if (found != sessions_.end() && found->second.ending) sessions_.erase(found);

@@ -96,6 +96,10 @@ class AppSessions {
   // Begins to accept, to shake hands and to notice sessions end.
   void Start();
 
+  // Ends a session from this side: the app finds its socket closed, and `remove` is called. Ignores
+  // unknown ids.
+  void Close(uint32_t id);
+
   // The engine does not touch the session's memory any more: unmaps it. Ignores unknown ids.
   void RemoveDone(uint32_t id);
 

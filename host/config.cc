@@ -362,9 +362,14 @@ absl::StatusOr<Config> ParseConfig(absl::string_view json, absl::string_view ori
     errors.push_back(std::string(parsed.message()));
     return Failure(origin, errors);
   }
-  Validator(errors).Check(config);
-  if (!errors.empty()) return Failure(origin, errors);
+  if (absl::Status valid = ValidateConfig(config, origin); !valid.ok()) return valid;
   return config;
+}
+
+absl::Status ValidateConfig(Config& config, absl::string_view origin) {
+  Errors errors;
+  Validator(errors).Check(config);
+  return errors.empty() ? absl::OkStatus() : Failure(origin, errors);
 }
 
 absl::StatusOr<Config> LoadConfig(const std::string& path) {

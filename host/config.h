@@ -14,6 +14,9 @@ namespace farrier::host {
 // all that is wrong, one line each: the field's path, its value and what would be right; `origin`
 // stands before them, e.g. the file's name.
 absl::StatusOr<Config> ParseConfig(absl::string_view json, absl::string_view origin);
+// The same for a configuration that came as a message.
+absl::Status ValidateConfig(Config& config, absl::string_view origin);
+
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
 // What pony engine `id` of a validated configuration is to be; epoch and seed are the caller's.

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engines/runtime/clock.h"
+#include "engines/runtime/engine_group.h"
+#include "engines/runtime/mailbox.h"
+#include "hw/driver/owner_port.h"
+#include "pony/engine.h"
+
+namespace farrier::host {
+
+// A Pony engine with what runs it: its port, its mailbox and a thread of its own. Called from the
+// control thread; the engine itself is only touched on its thread while it runs.
+class EngineUnit {
+ public:
+  // An empty engine that does not run yet. `port` and `clock` outlive it.
+  static absl::StatusOr<std::unique_ptr<EngineUnit>> Create(pony::EngineOptions options,
+                                                            driver::OwnerPort& port,
+                                                            const runtime::Clock& clock);
+  ~EngineUnit();
+
+  uint32_t id() const { return options_.id; }
+  bool running() const { return running_; }
+  driver::OwnerPort& port() { return port_; }
+  uint16_t generation() const { return generation_; }
+
+  // The owner's row was won with this generation: packets carry it from now on, and the engine
+  // runs.
+  absl::Status Start(uint16_t generation);
+
+  // Takes the engine off its thread, if it runs. DeadlineExceeded: its thread does not answer.
+  absl::Status Stop();
+
+  // Calls `closure` with the engine: on its thread between two polls if it runs, here if not.
+  absl::Status With(absl::FunctionRef<void(pony::PonyEngine&)> closure);
+
+  // Whether all that a stopped engine sent has left for the card, whose last sequence seen is
+  // `tx_seen`. Pushes what waited for room.
+  bool TxDrained(uint32_t tx_seen);
+
+  // Of a stopped engine: throws its state away. What it knew of sessions is gone.
+  void Reset(uint32_t epoch, uint64_t seed);
+
+  // CPU time that the engine has taken in this process.
+  runtime::Nanoseconds CpuTime();
+
+ private:
+  EngineUnit(pony::EngineOptions options, driver::OwnerPort& port, const runtime::Clock& clock);
+
+  pony::EngineOptions options_;
+  driver::OwnerPort& port_;
+  const runtime::Clock& clock_;
+  const runtime::ThreadCpuClock cpu_clock_;
+  std::unique_ptr<runtime::Mailbox> mailbox_;
+  std::unique_ptr<pony::PonyEngine> engine_;
+  std::unique_ptr<runtime::EngineGroup> group_;  // gone before the engine
+  bool running_ = false;
+  uint16_t generation_ = 0;
+  runtime::Nanoseconds cpu_before_ = 0;  // of earlier runs
+};
+
+}  // namespace farrier::host

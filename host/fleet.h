@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "host/app_sessions.h"
+#include "host/card_link.h"
+#include "host/config.h"
+#include "host/control.pb.h"
+#include "host/engine_unit.h"
+#include "host/event_loop.h"
+
+namespace farrier::host {
+
+// All that a daemon runs: its way to the card, its engines, the app sessions that they serve.
+// Control thread.
+class Fleet {
+ public:
+  // Opens cards; OpenCardLink outside of tests.
+  using CardOpener =
+      std::function<absl::StatusOr<std::unique_ptr<CardLink>>(const Config&, uint32_t function)>;
+
+  // `config` is validated. `loop` outlives this.
+  Fleet(EventLoop& loop, Config config, CardOpener open_card);
+  ~Fleet();
+
+  const Config& config() const { return config_; }
+  AppSessions& sessions() { return sessions_; }
+  CardLink& card() { return *card_; }
+  size_t size() const { return config_.pony().engines(); }
+  EngineUnit& unit(uint32_t engine) { return *engines_[engine].unit; }
+
+  // Opens the card's function and makes empty engines; takes no owner yet.
+  absl::Status OpenCard(uint32_t function);
+
+  // A daemon's fresh start: sets the card up, takes every owner, whatever a dead predecessor left,
+  // and runs all engines.
+  absl::Status AttachAll();
+
+  // Clean end: stops the engines and gives up the owners that are still this process's.
+  void DetachAll();
+
+  // A session that another daemon hands over; its engine's state comes later.
+  absl::Status Import(AppSessionInfo info, std::vector<UniqueFd> fds);
+
+  // The row was won: the engine runs with the state it has.
+  absl::Status StartEngine(uint32_t engine, uint16_t generation);
+
+  // The row was won but the state was lost: an empty engine of a new epoch runs, and the sessions
+  // of the old one end.
+  absl::Status StartFresh(uint32_t engine, uint16_t generation);
+
+  // Another process has the engine; its memory is not touched any more.
+  void ReleaseEngine(uint32_t engine);
+
+  // All but the card's counters, which another thread may read by a window of its own.
+  StatusReply Status();
+
+ private:
+  struct Slot {
+    std::unique_ptr<EngineUnit> unit;
+    bool released = false;
+  };
+
+  absl::Status AddSession(const AppSessionInfo& info, const pony::SessionMemory& memory);
+  void RemoveSession(const AppSessionInfo& info);
+  absl::Status Adopt(const AppSessionInfo& info);
+
+  const Config config_;
+  const CardOpener open_card_;
+  const runtime::Clock& clock_;
+  std::unique_ptr<CardLink> card_;
+  // Sessions' memory outlives the engines that touch it.
+  AppSessions sessions_;
+  std::vector<Slot> engines_;
+};
+
+// Reads the counters of the card and of the owners of `engines` engines into `status`.
+absl::Status ReadCardCounters(driver::CsrWindow& window, StatusReply& status);
+
+}  // namespace farrier::host

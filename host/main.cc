@@ -1,0 +1,100 @@
+// farrierd: the daemon.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spdlog/cfg/env.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "host/card_link.h"
+#include "host/config.h"
+#include "host/daemon.h"
+
+namespace farrier::host {
+namespace {
+
+#ifdef FARRIER_TEST_FAULTS
+// Ends, or stops, this process at a step of a hand-over. Not in a build that is shipped.
+void Fault(const std::string& step) {
+  const char* die = std::getenv("FARRIER_TEST_DIE_AT");
+  if (die != nullptr && step == die) raise(SIGKILL);
+  const char* hang = std::getenv("FARRIER_TEST_HANG_AT");
+  if (hang != nullptr && step == hang) raise(SIGSTOP);
+}
+const StepHook kStepHook = Fault;
+#else
+const StepHook kStepHook;
+#endif
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "farrierd: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+int Run(const std::string& config_path, bool check, int handover_fd) {
+  // Of all threads, also of those that libraries start: the control thread takes them by signalfd.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  // Run from a descriptor, the name would be its number.
+  prctl(PR_SET_NAME, "farrierd");
+  spdlog::set_default_logger(spdlog::stderr_color_mt("farrierd"));
+  spdlog::cfg::load_env_levels();
+
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Create(
+      {.version = FARRIER_VERSION, .open_card = OpenCardLink, .on_step = kStepHook, .ready = [] {
+         std::printf("farrierd: ready\n");
+         std::fflush(stdout);
+       }});
+  if (handover_fd >= 0) {
+    fcntl(handover_fd, F_SETFD, FD_CLOEXEC);
+    UniqueFd channel(handover_fd);
+    if (!daemon.ok()) return Fail(daemon.status());
+    absl::Status status = (*daemon)->RunSuccessor(std::move(channel));
+    return status.ok() ? 0 : Fail(status);
+  }
+  absl::StatusOr<Config> config = LoadConfig(config_path);
+  if (!config.ok()) return Fail(config.status());
+  if (check) {
+    std::printf("%s: good\n", config_path.c_str());
+    return 0;
+  }
+  if (!daemon.ok()) return Fail(daemon.status());
+  absl::Status status = (*daemon)->RunFresh(*std::move(config));
+  return status.ok() ? 0 : Fail(status);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Farrier's networking daemon: serves applications over a Farrier card.", "farrierd");
+  app.set_version_flag("--version", FARRIER_VERSION);
+  std::string config;
+  bool check = false;
+  int handover_fd = -1;
+  CLI::Option* config_option =
+      app.add_option("--config", config, "Configuration: a JSON file, see docs/architecture.md")
+          ->type_name("FILE");
+  app.add_flag("--check", check, "Only check the configuration")->needs(config_option);
+  app.add_option("--handover-fd", handover_fd, "Given by a farrierd that is being upgraded")
+      ->excludes(config_option)
+      ->check(CLI::NonNegativeNumber);
+  CLI11_PARSE(app, argc, argv);
+  if (config.empty() && handover_fd < 0) {
+    std::fprintf(stderr, "farrierd: --config FILE is missing; see farrierd --help\n");
+    return 2;
+  }
+  return Run(config, check, handover_fd);
+}
+
+}  // namespace
+}  // namespace farrier::host
+
+int main(int argc, char** argv) { return farrier::host::Main(argc, argv); }
