@@ -1,7 +1,10 @@
 #include "hw/sim/backend.h"
 
+#include <utility>
+
 #include "absl/strings/str_format.h"
 #include "hw/model/functional_card.h"
+#include "hw/sim/rtl_card.h"
 
 namespace farrier::sim {
 
@@ -14,8 +17,15 @@ absl::StatusOr<Backend> MakeBackend(const std::string& name, const std::array<ui
                    .functions = static_cast<int>(options.functions),
                    .cycles = nullptr};
   }
+  if (name == "rtl") {
+    auto card = std::make_unique<RtlCard>(mac, sink);
+    const RtlCard* const rtl = card.get();
+    return Backend{.card = std::move(card), .functions = RtlCard::kFunctions, .cycles = [rtl] {
+                     return rtl->cycles();
+                   }};
+  }
   return absl::InvalidArgumentError(
-      absl::StrFormat("there is no card \"%s\": it must be model", name));
+      absl::StrFormat("there is no card \"%s\": it must be model or rtl", name));
 }
 
 }  // namespace farrier::sim

@@ -18,7 +18,7 @@ struct Backend {
   std::function<uint64_t()> cycles;  // simulated so far; empty: this card has none
 };
 
-// `name`: "model". `sink` outlives the card.
+// `name`: "model" or "rtl". `sink` outlives the card.
 absl::StatusOr<Backend> MakeBackend(const std::string& name, const std::array<uint8_t, 6>& mac,
                                     model::CardSink& sink);
 

@@ -57,7 +57,8 @@ int Main(int argc, char** argv) {
   std::string directory, faults, mac, report;
   std::vector<int> raw;
   bool verbose = false;
-  app.add_option("--backend", options.backend, "What works inside: model")->capture_default_str();
+  app.add_option("--backend", options.backend, "What works inside: model or rtl")
+      ->capture_default_str();
   app.add_option("--dir", directory, "Directory for the sockets; made if it is not there")
       ->required();
   app.add_option("--wire", options.wire,

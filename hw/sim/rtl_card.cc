@@ -44,14 +44,15 @@ uint64_t Load64(const uint32_t* words) { return words[0] | uint64_t{words[1]} <<
 
 }  // namespace
 
-RtlCard::RtlCard(model::CardSink& sink)
+RtlCard::RtlCard(const std::array<uint8_t, 6>& mac, model::CardSink& sink)
     : sink_(sink),
       context_(std::make_unique<VerilatedContext>()),
       card_(std::make_unique<Vfarrier_card>(context_.get())),
       from_wire_(kInputBytes, regs::kMaxPacketBytes),
       from_host_{Input(kInputBytes, regs::kPrefixBytes + regs::kMaxPacketBytes),
                  Input(kInputBytes, regs::kPrefixBytes + regs::kMaxPacketBytes)} {
-  card_->mac_i = 0x02FA221E2001;
+  card_->mac_i = 0;
+  for (const uint8_t byte : mac) card_->mac_i = card_->mac_i << 8 | byte;
   card_->link_i = 1;
   card_->bready_i = 1;
   card_->rready_i = 1;

@@ -20,7 +20,10 @@ namespace farrier::sim {
 // or goes out. `sink` outlives the card; it may offer packets and grant credits from within a call.
 class RtlCard final : public model::Card {
  public:
-  explicit RtlCard(model::CardSink& sink);
+  static constexpr int kFunctions = 2;  // as built: parameter of farrier_card
+
+  // `mac`: the port's.
+  RtlCard(const std::array<uint8_t, 6>& mac, model::CardSink& sink);
   ~RtlCard() override;
 
   uint32_t ReadCsr(uint32_t offset) override;
@@ -35,8 +38,6 @@ class RtlCard final : public model::Card {
   uint64_t cycles() const { return cycles_; }
 
  private:
-  static constexpr int kFunctions = 2;  // as built: parameter of farrier_card
-
   // A stream into the card: packets that wait, and how far the first has got.
   struct Input {
     Input(size_t capacity_bytes, size_t max_bytes) : packets(capacity_bytes, max_bytes) {}

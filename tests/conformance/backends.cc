@@ -11,7 +11,10 @@ const std::vector<Backend>& Backends() {
        [](model::CardSink& sink) {
          return std::make_unique<model::FunctionalCard>(model::CardOptions{}, sink);
        }},
-      {"rtl", [](model::CardSink& sink) { return std::make_unique<sim::RtlCard>(sink); }},
+      {"rtl",
+       [](model::CardSink& sink) {
+         return std::make_unique<sim::RtlCard>(model::CardOptions{}.mac, sink);
+       }},
   };
   return *backends;
 }
