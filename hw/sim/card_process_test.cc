@@ -9,6 +9,7 @@
 #include <fstream>
 #include <regex>
 #include <sstream>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -123,7 +124,17 @@ class CardProcessTest : public testing::Test {
   }
 
   std::filesystem::path directory_;
+  std::string backend_ = "model";
 };
+
+// What also depends on what is inside.
+class EveryCard : public CardProcessTest, public testing::WithParamInterface<const char*> {
+ protected:
+  EveryCard() { backend_ = GetParam(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Backend, EveryCard, testing::Values("model", "rtl"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST_F(CardProcessTest, AnswersItsRegistersAndEndsLeavingNothing) {
   Process card = StartCard("card", "net_ring0", {"--mac", "02:00:00:00:00:07"});
@@ -144,7 +155,7 @@ TEST_F(CardProcessTest, AnswersItsRegistersAndEndsLeavingNothing) {
   EXPECT_THAT(ReportOf("card"), HasSubstr("\"backend\": \"model\""));
 }
 
-TEST_F(CardProcessTest, AHostSendsToItselfOverALoopingWire) {
+TEST_P(EveryCard, AHostSendsToItselfOverALoopingWire) {
   Process card = StartCard("card", "net_ring0");
   Process host = StartHost("host", "ping", "card", {"--count", "50"});
   EXPECT_EQ(*host.Wait(kPatience), 0) << host.Output();
@@ -153,7 +164,7 @@ TEST_F(CardProcessTest, AHostSendsToItselfOverALoopingWire) {
   EXPECT_EQ(card.Stop(), 0);
 }
 
-TEST_F(CardProcessTest, TwoCardsBackToBackOverMemif) {
+TEST_P(EveryCard, TwoCardsBackToBackOverMemif) {
   // The client first: it must find the server when that comes.
   Process b = StartCard("b", Memif("client"));
   Process a = StartCard("a", Memif("server"));
@@ -171,7 +182,12 @@ TEST_F(CardProcessTest, TwoCardsBackToBackOverMemif) {
 }
 
 // The next host may come by the same function or by the other.
-class HeldPackets : public CardProcessTest, public testing::WithParamInterface<int> {};
+class HeldPackets : public CardProcessTest,
+                    public testing::WithParamInterface<std::tuple<const char*, int>> {
+ protected:
+  HeldPackets() { backend_ = std::get<0>(GetParam()); }
+  int NextFunction() const { return std::get<1>(GetParam()); }
+};
 
 TEST_P(HeldPackets, SurviveTheDeathOfTheirHostAndComeInOrder) {
   Process a = StartCard("a", Memif("server"));
@@ -194,7 +210,7 @@ TEST_P(HeldPackets, SurviveTheDeathOfTheirHostAndComeInOrder) {
 
   Process second =
       StartHost("second", "receive", "a",
-                {"--port", "7001", "--count", "45", "--function", absl::StrCat(GetParam())});
+                {"--port", "7001", "--count", "45", "--function", absl::StrCat(NextFunction())});
   Process s3 = StartHost("s3", "send", "b", {"--to", "7001", "--port", "7002", "--count", "5"});
   EXPECT_EQ(*second.Wait(kPatience), 0) << second.Output();
   std::vector<std::string> want;
@@ -211,9 +227,10 @@ TEST_P(HeldPackets, SurviveTheDeathOfTheirHostAndComeInOrder) {
   EXPECT_EQ(b.Stop(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(NextHostOnFunction, HeldPackets, testing::Values(0, 1));
+INSTANTIATE_TEST_SUITE_P(NextHostOnFunction, HeldPackets,
+                         testing::Combine(testing::Values("model", "rtl"), testing::Values(0, 1)));
 
-TEST_F(CardProcessTest, WithoutAHostThereIsNoCredit) {
+TEST_P(EveryCard, WithoutAHostThereIsNoCredit) {
   Process card = StartCard("card", "net_ring0");
   {
     Process dead = StartHost("dead", "receive", "card", {"--port", "7001"});
@@ -272,7 +289,7 @@ TEST_F(CardProcessTest, ALossyWireLosesWhatItIsTold) {
   EXPECT_EQ(ReportedNumber("card", "lost") + ReportedNumber("card", "rx_packets"), 1000);
 }
 
-TEST_F(CardProcessTest, ARawFunctionServesTestpmd) {
+TEST_P(EveryCard, ARawFunctionServesTestpmd) {
   Process a = StartCard("a", Memif("server"), {"--raw", "0"});
   Process b = StartCard("b", Memif("client"));
   auto window = Window("a");
