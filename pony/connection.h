@@ -37,7 +37,6 @@ struct Connection {
   runtime::Nanoseconds deadline = runtime::kNever;  // for the connect
   uint32_t target_engine = 0;                       // of the peer's daemon, which is being asked
   uint8_t wanted = 0;
-  bool answered = false;    // the peer knows it is open: before that we do not close it
   uint32_t advertised = 0;  // credit limit the peer has been told, or is being told
 
   MessageSender out;

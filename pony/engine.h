@@ -65,13 +65,13 @@ class PonyEngine final : public runtime::Engine {
   PonyEngine(EngineOptions options, runtime::PacketPort* port);
   ~PonyEngine() override;
 
-  // A new session of an app: all indices zero. InvalidArgument when the memory does not fit the
-  // ring, AlreadyExists. Engine's thread.
+  // A new session of an app: all indices zero. Ids are never used again. InvalidArgument when the
+  // memory does not fit the ring, AlreadyExists. Engine's thread.
   absl::Status AddSession(uint32_t id, const SessionMemory& memory);
 
   // Registers the memory of a session whose state is going to come by Restore: before the
   // Restore call that brings its record. Neither this nor Restore touches the memory; the first
-  // Poll does. Errors as AddSession.
+  // Poll does. If the session ended meanwhile, Restore drops it. Errors as AddSession.
   absl::Status AdoptSession(uint32_t id, const SessionMemory& memory);
 
   // Resets the session's connections and drops its listeners. Its memory is not touched after this

@@ -70,7 +70,7 @@ void EngineCore::AnswerAbort(Flow& flow, uint32_t peer_connection) {
 }
 
 void EngineCore::CloseIfDone(Connection& connection) {
-  if (connection.state != Connection::State::kClosing || !connection.answered) return;
+  if (connection.state != Connection::State::kClosing) return;
   if (connection.out.outstanding() > 0) return;
   connection.wanted |= Connection::kWantClose;
   Wake(connection);

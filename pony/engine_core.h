@@ -56,14 +56,14 @@ class EngineCore {
   void OnHello(Flow& flow, const PacketHeader& header);
   void OnSequenced(Flow& flow, const PacketHeader& header, std::span<const uint8_t> payload);
   void OnConnect(Flow& flow, const PacketHeader& header);
-  void OnAccept(Flow& flow, const PacketHeader& header);
+  void Opened(Connection& connection, uint32_t peer_id);
   void OnRefuse(Flow& flow, const PacketHeader& header);
   void OnData(Flow& flow, const PacketHeader& header, std::span<const uint8_t> payload);
   void OnCredit(Flow& flow, const PacketHeader& header);
   void OnClose(Flow& flow, const PacketHeader& header);
   void OnAbort(Flow& flow, const PacketHeader& header);
   void OnAcked(const PacketContent& content);
-  Connection* FindFor(const Flow& flow, const PacketHeader& header);
+  Connection* FindFor(Flow& flow, const PacketHeader& header);
 
   // engine_tx.cc
   int SendPackets(int budget);
@@ -71,7 +71,7 @@ class EngineCore {
   bool MakeNext(Flow& flow, runtime::Packet& packet);
   bool NextContent(Flow& flow, uint32_t max_payload, PacketContent& content);
   void MakeHello(Flow& flow, runtime::Packet& packet);
-  void MakeSequenced(Flow& flow, const PacketContent& content, uint32_t sequence,
+  void MakeSequenced(Flow& flow, const PacketContent& content, uint32_t sequence, bool first,
                      runtime::Packet& packet);
   void Finish(Flow& flow, PacketHeader& header, runtime::Packet& packet);
 

@@ -124,12 +124,11 @@ void EngineCore::OnSequenced(Flow& flow, const PacketHeader& header,
   switch (header.type) {
     case PacketType::kConnect:
       return OnConnect(flow, header);
-    case PacketType::kAccept:
-      return OnAccept(flow, header);
     case PacketType::kRefuse:
       return OnRefuse(flow, header);
     case PacketType::kData:
       return OnData(flow, header, payload);
+    case PacketType::kAccept:
     case PacketType::kCredit:
       return OnCredit(flow, header);
     case PacketType::kClose:
@@ -143,15 +142,15 @@ void EngineCore::OnSequenced(Flow& flow, const PacketHeader& header,
   }
 }
 
-// The connection a packet is about, if both ends agree which that is.
-Connection* EngineCore::FindFor(const Flow& flow, const PacketHeader& header) {
+// The connection a packet is about, if both ends agree which that is. One that we asked for is open
+// with the first thing said on it, which may overtake the ACCEPT.
+Connection* EngineCore::FindFor(Flow& flow, const PacketHeader& header) {
   Connection* connection = Find(header.connection);
-  if (connection == nullptr || connection->flow != &flow ||
-      connection->state == Connection::State::kConnecting ||
-      connection->peer_id != header.source_connection) {
-    return nullptr;
+  if (connection == nullptr || connection->flow != &flow) return nullptr;
+  if (connection->state == Connection::State::kConnecting) {
+    Opened(*connection, header.source_connection);
   }
-  return connection;
+  return connection->peer_id == header.source_connection ? connection : nullptr;
 }
 
 void EngineCore::OnConnect(Flow& flow, const PacketHeader& header) {
@@ -181,28 +180,20 @@ void EngineCore::OnConnect(Flow& flow, const PacketHeader& header) {
   Wake(connection);
 }
 
-void EngineCore::OnAccept(Flow& flow, const PacketHeader& header) {
-  Connection* connection = Find(header.connection);
-  if (connection == nullptr || connection->flow != &flow ||
-      connection->state != Connection::State::kConnecting) {
-    return AnswerAbort(flow, header.source_connection);
-  }
-  connection->state = Connection::State::kOpen;
-  connection->answered = true;
-  connection->peer_id = header.source_connection;
-  connect_deadlines_.erase({connection->deadline, connection->id});
-  connection->deadline = runtime::kNever;
-  connection->out.RaiseLimit(header.credit_limit);
+void EngineCore::Opened(Connection& connection, uint32_t peer_id) {
+  connection.state = Connection::State::kOpen;
+  connection.peer_id = peer_id;
+  connect_deadlines_.erase({connection.deadline, connection.id});
+  connection.deadline = runtime::kNever;
   ++stats_.connections_opened;
 
   PonyEvent event{};
   event.kind = PONY_EVENT_CONNECTED;
-  event.tag = connection->connect_tag;
-  event.connection = connection->id;
-  event.remote_ip = connection->remote_ip;
-  event.service = connection->service;
-  connection->session->Complete(event);
-  Wake(*connection);
+  event.tag = connection.connect_tag;
+  event.connection = connection.id;
+  event.remote_ip = connection.remote_ip;
+  event.service = connection.service;
+  connection.session->Complete(event);
 }
 
 void EngineCore::OnRefuse(Flow& flow, const PacketHeader& header) {
@@ -258,6 +249,7 @@ void EngineCore::OnData(Flow& flow, const PacketHeader& header, std::span<const 
   Wake(*connection);
 }
 
+// ACCEPT and CREDIT: both say what may be sent.
 void EngineCore::OnCredit(Flow& flow, const PacketHeader& header) {
   Connection* connection = FindFor(flow, header);
   if (connection == nullptr) return AnswerAbort(flow, header.source_connection);
@@ -297,9 +289,6 @@ void EngineCore::OnAcked(const PacketContent& content) {
       stats_.message_bytes_sent += message->length;
       return CloseIfDone(*connection);
     }
-    case PacketType::kAccept:
-      connection->answered = true;
-      return CloseIfDone(*connection);
     case PacketType::kClose:
       return End(*connection, PONY_OK);
     default:

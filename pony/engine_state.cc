@@ -172,7 +172,6 @@ void EngineCore::SaveConnection(runtime::StateSink& sink, Connection& connection
   record.set_deadline(connection.deadline);
   record.set_target_engine(connection.target_engine);
   record.set_wanted(connection.wanted);
-  record.set_answered(connection.answered);
   record.set_advertised(connection.advertised);
   connection.out.Save(record);
   connection.in.Save(record);
@@ -235,8 +234,8 @@ absl::Status EngineCore::RestoreSession(const std::string& bytes) {
       return Contradiction(kSessionKind, "removed, but has connections");
     }
     for (uint16_t service : it->second.services) services_.erase(service);
-    it->second.services.clear();
-    it->second.Fence();
+    for (auto& [key, flow] : flows_) flow->ForgetSession(record.id());
+    sessions_.erase(it);
     return absl::OkStatus();
   }
   if (it == sessions_.end()) {
@@ -349,7 +348,6 @@ absl::Status EngineCore::RestoreConnection(const std::string& bytes) {
   connection->deadline = record.deadline();
   connection->target_engine = record.target_engine();
   connection->wanted = static_cast<uint8_t>(record.wanted());
-  connection->answered = record.answered();
   connection->advertised = record.advertised();
   connection->unknown_fields = std::move(unknown);
   const uint64_t region_bytes = session->second.memory().region_bytes;

@@ -78,7 +78,7 @@ bool EngineCore::MakeNext(Flow& flow, runtime::Packet& packet) {
     const FlowSender::Resend resend = flow.sender.SendLost(now_);
     ++(resend.by_timeout ? stats_.retransmitted_timeout : stats_.retransmitted_fast);
     packet.tx.departure = departure;
-    MakeSequenced(flow, *resend.content, resend.sequence, packet);
+    MakeSequenced(flow, *resend.content, resend.sequence, /*first=*/false, packet);
     return true;
   }
   PacketContent content;
@@ -88,7 +88,7 @@ bool EngineCore::MakeNext(Flow& flow, runtime::Packet& packet) {
   const uint32_t sequence = flow.sender.Send(content, now_);
   NoteDeadline(flow.sender.deadline());
   packet.tx.departure = departure;
-  MakeSequenced(flow, content, sequence, packet);
+  MakeSequenced(flow, content, sequence, /*first=*/true, packet);
   return true;
 }
 
@@ -140,7 +140,7 @@ void EngineCore::MakeHello(Flow& flow, runtime::Packet& packet) {
 }
 
 void EngineCore::MakeSequenced(Flow& flow, const PacketContent& content, uint32_t sequence,
-                               runtime::Packet& packet) {
+                               bool first, runtime::Packet& packet) {
   PacketHeader header{
       .type = content.type,
       .receiver_epoch = flow.peer_epoch,
@@ -156,8 +156,13 @@ void EngineCore::MakeSequenced(Flow& flow, const PacketContent& content, uint32_
     } else {
       header.connection = connection->peer_id;
       header.source_connection = connection->id;
-      header.credit_limit = connection->advertised = connection->in.limit();
-      connection->wanted &= ~Connection::kWantCredit;
+      header.credit_limit = connection->in.limit();
+      // A packet that leaves again may have arrived already, and then says nothing new: only the
+      // first departure counts as having told the peer.
+      if (first) {
+        connection->advertised = header.credit_limit;
+        connection->wanted &= ~Connection::kWantCredit;
+      }
       connection->dirty = true;
     }
   }

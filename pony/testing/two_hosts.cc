@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
 namespace farrier::pony::testing {
 namespace {
@@ -53,18 +54,24 @@ void TwoHosts::Crash(int host, uint32_t epoch) {
 }
 
 void TwoHosts::Upgrade(int host, const std::function<void()>& between) {
-  RecordList snapshot;
-  while (!engines_[host]->Snapshot(snapshot, 3)) between();
-  between();
-  RecordList delta;
-  engines_[host]->Delta(delta);
-
   EngineOptions options = Options(host);
   adjust(host, options);
   options.epoch = 999;  // not to be used
   auto successor = std::make_unique<PonyEngine>(options, ports_[host].get());
-  for (auto& [id, app] : apps_[host]) Require(successor->AdoptSession(id, app->memory()));
+  std::set<uint32_t> adopted;
+  auto adopt = [&] {
+    for (auto& [id, app] : apps_[host]) {
+      if (adopted.insert(id).second) Require(successor->AdoptSession(id, app->memory()));
+    }
+  };
+  adopt();
+  RecordList snapshot;
+  while (!engines_[host]->Snapshot(snapshot, 3)) between();
+  between();
   Require(successor->Restore(snapshot));
+  adopt();
+  RecordList delta;
+  engines_[host]->Delta(delta);
   Require(successor->Restore(delta));
   engines_[host] = std::move(successor);
 }

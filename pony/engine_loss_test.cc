@@ -1,0 +1,91 @@
+#include <gtest/gtest.h>
+
+#include "pony/testing/traffic.h"
+#include "pony/testing/two_hosts.h"
+
+namespace farrier::pony {
+namespace {
+
+using testing::Faults;
+using testing::Traffic;
+using testing::TwoHosts;
+
+constexpr Faults kBadNetwork = {
+    .loss = 0.05, .duplication = 0.05, .corruption = 0.02, .reordering = 0.05};
+
+void Finish(TwoHosts& hosts, Traffic& traffic) {
+  const bool done = hosts.RunUntil([&] {
+    traffic.Pump();
+    return traffic.Done() || !traffic.error().empty();
+  });
+  EXPECT_EQ(traffic.error(), "");
+  EXPECT_TRUE(done) << "not finished at " << hosts.clock().Now();
+}
+
+class EngineLossTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(EngineLossTest, EveryMessageArrivesOnceAndInOrder) {
+  TwoHosts hosts(GetParam());
+  hosts.Start();
+  hosts.network().set_faults(kBadNetwork);
+  Traffic traffic(&hosts, 1, GetParam(), {});
+  Finish(hosts, traffic);
+  const EngineStats& stats = hosts.engine(0).stats();
+  EXPECT_GT(stats.retransmitted_fast, 0u);
+  EXPECT_GT(stats.duplicates, 0u);
+  EXPECT_GT(stats.drop_crc, 0u);
+  EXPECT_EQ(stats.drop_stale_epoch, 0u);
+  EXPECT_EQ(stats.connections_failed, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, EngineLossTest, ::testing::Range(1, 9));
+
+TEST(EngineLoss, ManySmallMessagesOnManyStreams) {
+  TwoHosts hosts(5);
+  hosts.Start();
+  hosts.network().set_faults(kBadNetwork);
+  Traffic traffic(&hosts, 1, 5,
+                  {.connections = 8, .streams = 100, .messages = 5000, .max_length = 200});
+  Finish(hosts, traffic);
+}
+
+TEST(EngineLoss, AGoodNetworkNeedsNoRetransmission) {
+  TwoHosts hosts(3);
+  hosts.Start();
+  Traffic traffic(&hosts, 1, 3, {.messages = 500});
+  Finish(hosts, traffic);
+  for (int host : {0, 1}) {
+    const EngineStats& stats = hosts.engine(host).stats();
+    EXPECT_EQ(stats.retransmitted_fast + stats.retransmitted_timeout + stats.duplicates, 0u);
+    EXPECT_LT(stats.acks_sent * 3, stats.packets_received) << "acks go together";
+  }
+}
+
+TEST(EngineLoss, LosingNineInTenIsSlowAndNoMore) {
+  TwoHosts hosts(4);
+  hosts.adjust = [](int, EngineOptions& options) {
+    options.give_up = 1000 * runtime::kSecond;
+    options.connect_timeout = 1000 * runtime::kSecond;
+    options.max_rto = 20 * runtime::kMillisecond;
+  };
+  hosts.Start();
+  hosts.network().set_faults({.loss = 0.9});
+  Traffic traffic(&hosts, 1, 4, {.messages = 20, .max_length = 5000});
+  Finish(hosts, traffic);
+}
+
+TEST(EngineLoss, TheSameSeedGivesTheSameRun) {
+  auto run = [](uint64_t seed) {
+    TwoHosts hosts(seed);
+    hosts.Start();
+    hosts.network().set_faults(kBadNetwork);
+    Traffic traffic(&hosts, 1, seed, {.messages = 100});
+    Finish(hosts, traffic);
+    return std::pair(hosts.clock().Now(), hosts.network().sent());
+  };
+  EXPECT_EQ(run(11), run(11));
+  EXPECT_NE(run(11), run(12));
+}
+
+}  // namespace
+}  // namespace farrier::pony
