@@ -25,7 +25,7 @@ TEST_P(EngineStateTest, TrafficGoesOnWhereItWas) {
   int steps = 0;
   const bool done = hosts.RunUntil([&] {
     traffic.Pump();
-    if (++steps % 97 == 0) {
+    if (++steps % 11 == 0) {
       hosts.Upgrade(++upgrades % 2, [&] {
         for (int i = 0; i < 5; ++i) {
           traffic.Pump();
