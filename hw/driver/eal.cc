@@ -76,7 +76,12 @@ absl::StatusOr<std::unique_ptr<Eal>> Eal::Start(const EalOptions& options) {
     return absl::InternalError(absl::StrFormat("DPDK does not start with %d MB: %s",
                                                options.memory_mb, rte_strerror(error)));
   }
-  SweepStale(rte_eal_get_runtime_dir());
+  const std::filesystem::path directory = rte_eal_get_runtime_dir();
+  SweepStale(directory);
+  // Without shared configuration only telemetry uses it; and a process that is killed cannot
+  // remove it.
+  std::error_code ignored;
+  if (!options.telemetry) std::filesystem::remove_all(directory, ignored);
   return eal;
 }
 

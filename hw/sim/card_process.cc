@@ -123,7 +123,7 @@ bool CardProcess::Work(int64_t now_ns) {
   step_ns_ += Now() - now_ns;
   for (auto& function : functions_) function->Flush();
   wire_->Flush(now_ns);
-  if (now_ns >= next_csr_ns_ || !moved) {
+  if (now_ns >= next_csr_ns_) {
     next_csr_ns_ = now_ns + kCsrIntervalNs;
     const size_t answered = csr_->Serve(card);
     csr_requests_ += answered;
@@ -140,6 +140,7 @@ void CardProcess::Sleep(int64_t longest_ns) {
   const int64_t left = std::clamp<int64_t>(until - Now(), 0, longest_ns);
   pollfd wait = {.fd = epoll_fd_, .events = POLLIN, .revents = 0};
   const timespec timeout = {.tv_sec = 0, .tv_nsec = left};
+  next_csr_ns_ = Now() + left + kCsrIntervalNs;  // the epoll knows of requests
   if (ppoll(&wait, 1, &timeout, nullptr) > 0) {
     std::array<epoll_event, 64> events;  // edges are taken back by looking at them
     epoll_wait(epoll_fd_, events.data(), events.size(), 0);
