@@ -98,15 +98,18 @@ void Daemon::EndUpgrade(upgrade::Outcome outcome) {
     loop_->Stop();
     return;
   }
-  // Whatever it still was, it is no more: the rows are ours.
-  successor_->Kill();
+  // If it has not ended by itself: whatever it still did, it does no more, and the rows are ours.
+  const bool ended = successor_->HasEnded();
+  if (!ended) successor_->Kill();
+  const std::string reason =
+      absl::StrCat(report.failure(), ended ? "; the new process " + successor_->Reap() : "");
   successor_.reset();
   handover_->Abandon();
   handover_.reset();
   AcceptControl();
-  spdlog::error("upgrade given up: {}", report.failure());
+  spdlog::error("upgrade given up: {}", reason);
   job_->Finish(absl::AbortedError(absl::StrCat("the upgrade was given up, and farrierd ",
-                                               options_.version, " goes on: ", report.failure())));
+                                               options_.version, " goes on: ", reason)));
   job_.reset();
   if (terminate_) Terminate();
 }

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "host/card_link.h"
 #include "host/config.h"
@@ -20,12 +21,14 @@ namespace farrier::host {
 namespace {
 
 #ifdef FARRIER_TEST_FAULTS
-// Ends, or stops, this process at a step of a hand-over. Not in a build that is shipped.
+// Ends, or stops (the first time), this process at a step of a hand-over. Not in a build that is
+// shipped.
 void Fault(const std::string& step) {
   const char* die = std::getenv("FARRIER_TEST_DIE_AT");
   if (die != nullptr && step == die) raise(SIGKILL);
   const char* hang = std::getenv("FARRIER_TEST_HANG_AT");
-  if (hang != nullptr && step == hang) raise(SIGSTOP);
+  static bool hung = false;
+  if (hang != nullptr && step == hang && !std::exchange(hung, true)) raise(SIGSTOP);
 }
 const StepHook kStepHook = Fault;
 #else

@@ -1,6 +1,8 @@
 #include "host/successor.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 
 #include "absl/strings/str_cat.h"
 
@@ -42,6 +45,9 @@ absl::StatusOr<Successor> Successor::Start(const UniqueFd& binary, const std::st
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  // DPDK opens descriptors without close-on-exec; inherited, they would pile up from upgrade to
+  // upgrade.
+  close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
   pid_t pid = -1;
   const std::string path = absl::StrCat("/proc/self/fd/", program.get());
   const int error = posix_spawn(&pid, path.c_str(), &actions, &attributes, argv.data(), environ);
@@ -67,6 +73,11 @@ Successor& Successor::operator=(Successor&& other) {
 }
 
 Successor::~Successor() { Kill(); }
+
+bool Successor::HasEnded() const {
+  pollfd wait{.fd = pidfd_.get(), .events = POLLIN};
+  return poll(&wait, 1, 0) == 1;
+}
 
 void Successor::Kill() {
   if (pid_ < 0) return;

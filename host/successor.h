@@ -18,7 +18,7 @@ class Successor {
  public:
   // Runs the program open as `binary`, shown as `name`, with `arguments` after its name. It has our
   // standard streams, and as descriptor 3 one end of a SOCK_SEQPACKET pair whose other end is
-  // channel(); everything else of ours is close-on-exec.
+  // channel(), and nothing else of ours: every descriptor of this process becomes close-on-exec.
   static absl::StatusOr<Successor> Start(const UniqueFd& binary, const std::string& name,
                                          const std::vector<std::string>& arguments);
 
@@ -36,6 +36,8 @@ class Successor {
 
   // Our end; non-blocking. The caller may take it.
   UniqueFd& channel() { return channel_; }
+
+  bool HasEnded() const;
 
   // SIGKILL, and waits for the end. What the process was doing to the card or to memory is over.
   void Kill();

@@ -37,7 +37,7 @@ TEST(Successor, HasTheChannelAsDescriptor3AndItsArguments) {
 }
 
 TEST(Successor, InheritsNothingElse) {
-  UniqueFd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd careless(socket(AF_UNIX, SOCK_STREAM, 0));  // without SOCK_CLOEXEC
   Successor successor = Start({"-c",
                                "set -- /proc/self/fd/[4-9]* /proc/self/fd/[1-9][0-9]; "
                                "n=0; for f; do [ -S \"$f\" ] && n=$((n+1)); done; "
