@@ -11,7 +11,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <optional>
 
@@ -25,6 +24,7 @@
 #include "bench/report.h"
 #include "host/control.pb.h"
 #include "tests/e2e/cluster.h"
+#include "tests/e2e/echo.h"
 #include "tests/e2e/json.h"
 
 namespace farrier::e2e {
@@ -34,8 +34,6 @@ using bench::Figure;
 using google::protobuf::Struct;
 
 constexpr int kServer = 1;  // the host whose farrierd is upgraded
-constexpr int kClient = 0;
-constexpr int kService = 7;
 constexpr absl::Duration kLimit = absl::Seconds(85);
 
 std::atomic<bool> interrupted{false};
@@ -66,16 +64,6 @@ uint64_t CounterOf(const google::protobuf::RepeatedPtrField<host::Counter>& coun
     if (counter.name() == name) return counter.value();
   }
   return 0;
-}
-
-// The client writes lines such as "progress: 1234/10000 verified"; the last one counts.
-int Verified(const Process& client) {
-  const std::string output = client.Output();
-  const size_t at = output.rfind("progress: ");
-  if (at == std::string::npos) return 0;
-  int verified = 0;
-  const std::string rest = output.substr(at + strlen("progress: "));
-  return absl::SimpleAtoi(rest.substr(0, rest.find('/')), &verified) ? verified : 0;
 }
 
 // From tcpdump's last words, "N packets captured".
@@ -127,11 +115,6 @@ class Demo {
 
  private:
   absl::Status Traffic() {
-    auto server = cluster_->Launch(
-        "echo-server", {cluster_->Program("pony-echo-server"), "--socket",
-                        cluster_->AppSocket(kServer), "--service", absl::StrCat(kService)});
-    if (!server.ok()) return server.status();
-    if (auto s = server->WaitForOutput("listening", absl::Seconds(10)); !s.ok()) return s;
     std::optional<Process> tcpdump;
     if (options_.wire == "veth") {
       auto started = StartTcpdump();
@@ -139,17 +122,14 @@ class Demo {
       tcpdump.emplace(std::move(*started));
     }
 
-    const std::filesystem::path account = cluster_->directory() / "client.json";
-    auto client = cluster_->Launch(
-        "echo-client",
-        {cluster_->Program("pony-echo-client"), "--socket", cluster_->AppSocket(kClient),
-         "--remote", cluster_->Ip(kServer), "--service", absl::StrCat(kService), "--messages",
-         absl::StrCat(options_.messages), "--progress", "--json", account});
-    if (!client.ok()) return client.status();
+    auto echo = Echo::Start(*cluster_, {.messages = options_.messages});
+    if (!echo.ok()) return echo.status();
     const absl::Time start = absl::Now();
-    if (auto s = Watch(*client, start); !s.ok()) return s;
+    if (auto s = Watch(*echo, start); !s.ok()) return s;
     outcome_.traffic_seconds = absl::ToDoubleSeconds(absl::Now() - start);
-    if (auto s = ParseJsonFile(account, outcome_.client); !s.ok()) return s;
+    auto account = echo->Finish();
+    if (!account.ok()) return account.status();
+    outcome_.client = *account;
     for (int host : {0, 1}) {
       auto status = cluster_->Status(host);
       if (!status.ok()) return status.status();
@@ -160,25 +140,25 @@ class Demo {
       if (auto code = tcpdump->Wait(absl::Seconds(5)); !code.ok()) return code.status();
       outcome_.seen_by_tcpdump = PacketsCaptured(tcpdump->Output());
     }
-    if (int code = server->Stop(); code != 0) {
+    if (int code = echo->server().Stop(); code != 0) {
       return absl::InternalError(absl::StrCat("pony-echo-server ended with code ", code));
     }
     return absl::OkStatus();
   }
 
   // Follows the client to its end, upgrading at even distances on the way.
-  absl::Status Watch(Process& client, absl::Time start) {
+  absl::Status Watch(Echo& echo, absl::Time start) {
     std::optional<Process> upgrade;
     int asked = 0;
     bool running = true;
     while (running) {
-      running = client.Running();
+      running = echo.client().Running();
       if (interrupted) return absl::CancelledError("interrupted");
       if (absl::Now() - start > kLimit) {
         return absl::DeadlineExceededError(
             absl::StrCat("the traffic did not end within ", absl::FormatDuration(kLimit)));
       }
-      const int verified = Verified(client);
+      const int verified = echo.Verified();
       Say(absl::StrFormat("%d/%d messages verified, %d/%d upgrades%s", verified, options_.messages,
                           outcome_.upgrades.size(), options_.upgrades,
                           upgrade ? ", upgrading" : ""));
@@ -208,7 +188,7 @@ class Demo {
     if (static_cast<int>(outcome_.upgrades.size()) < options_.upgrades) {
       return absl::FailedPreconditionError(
           absl::StrCat("the traffic ended after ", outcome_.upgrades.size(), " of ",
-                       options_.upgrades, " upgrades; the client said:\n", client.Output()));
+                       options_.upgrades, " upgrades; the client said:\n", echo.client().Output()));
     }
     return absl::OkStatus();
   }
