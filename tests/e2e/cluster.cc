@@ -17,7 +17,7 @@ constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 constexpr int kVethMtu = 9000;
 
 absl::Status Must(std::vector<std::string> argv) {
-  auto run = Run({.argv = argv}, absl::Seconds(10));
+  auto run = RunToEnd({.argv = argv}, absl::Seconds(10));
   if (!run.ok()) return run.status();
   if (run->exit_code == 0) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(absl::StrJoin(argv, " "), ": ", run->output));
@@ -153,7 +153,7 @@ absl::Status Cluster::StartDaemon(int host, const std::string& program) {
 absl::StatusOr<Finished> Cluster::Ctl(int host, std::vector<std::string> args,
                                       absl::Duration timeout) const {
   args.insert(args.begin(), {Program("farrierctl"), "--socket", ControlSocket(host)});
-  return Run({.argv = args}, timeout);
+  return RunToEnd({.argv = args}, timeout);
 }
 
 absl::StatusOr<Process> Cluster::Launch(const std::string& name,

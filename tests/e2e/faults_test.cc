@@ -143,8 +143,8 @@ TEST_P(Config, IsRefusedByTheNameOfTheField) {
   const std::filesystem::path path =
       std::filesystem::path(::testing::TempDir()) / absl::StrCat("farrier_", GetParam().name);
   std::ofstream(path) << GetParam().text;
-  auto run =
-      Run({.argv = {std::string(FARRIER_BIN) + "/farrierd", "--config", path}}, absl::Seconds(20));
+  auto run = RunToEnd({.argv = {std::string(FARRIER_BIN) + "/farrierd", "--config", path}},
+                      absl::Seconds(20));
   std::filesystem::remove(path);
   ASSERT_TRUE(run.ok()) << run.status().message();
   EXPECT_NE(run->exit_code, 0);

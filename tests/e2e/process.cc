@@ -144,7 +144,7 @@ std::string Process::Output() const {
   return text.str();
 }
 
-absl::StatusOr<Finished> Run(Command command, absl::Duration timeout) {
+absl::StatusOr<Finished> RunToEnd(Command command, absl::Duration timeout) {
   const bool temporary = command.log.empty();
   if (temporary) {
     std::string path = std::filesystem::temp_directory_path() / "farrier-run-XXXXXX";

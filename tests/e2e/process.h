@@ -62,7 +62,7 @@ struct Finished {
   int exit_code = -1;
   std::string output;
 };
-absl::StatusOr<Finished> Run(Command command, absl::Duration timeout);
+absl::StatusOr<Finished> RunToEnd(Command command, absl::Duration timeout);
 
 // Descendants that were orphaned (a farrierd's successor) become children of this process instead
 // of init's, so that none can be left behind. Call once, early.
