@@ -9,6 +9,7 @@ namespace farrier::examples {
 namespace {
 
 volatile sig_atomic_t interrupted = 0;
+volatile sig_atomic_t enough = 0;
 sigset_t while_asleep;
 
 }  // namespace
@@ -18,6 +19,11 @@ void CatchSignals() {
   action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // Not urgent enough to interrupt a sleep: never blocked.
+  struct sigaction finish {};
+  finish.sa_handler = [](int) { enough = 1; };
+  finish.sa_flags = SA_RESTART;
+  sigaction(SIGUSR1, &finish, nullptr);
   sigset_t blocked;
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGINT);
@@ -28,6 +34,8 @@ void CatchSignals() {
 }
 
 bool Interrupted() { return interrupted != 0; }
+
+bool Enough() { return enough != 0; }
 
 void Wait(pony_session* session, int timeout_ms) {
   if (session != nullptr && pony_arm(session) != 1) return;

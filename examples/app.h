@@ -14,6 +14,9 @@ void CatchSignals();
 // Whether one of them came.
 bool Interrupted();
 
+// Whether SIGUSR1 came: "that is enough, finish".
+bool Enough();
+
 // Sleeps until events wait, farrierd goes away, a signal comes or the time is over. Without a
 // session it sleeps until the last two.
 void Wait(pony_session* session, int timeout_ms);

@@ -40,6 +40,7 @@ struct Options {
   uint64_t seed = 1;
   uint32_t timeout_s = 30;
   std::string json;
+  bool keep_going = false;
   bool progress = false;
 };
 
@@ -65,7 +66,7 @@ class EchoClient {
     while (failure_.empty() && !Finished()) Step([this] { Feed(); });
     const int64_t end_ns = NowNs();
     ShowProgress(end_ns, true);
-    EchoReport report{.messages = options_.messages, .duration_ns = end_ns - begin_ns_};
+    EchoReport report{.messages = wanted_, .duration_ns = end_ns - begin_ns_};
     if (failure_.empty()) Close();
     report.failure = failure_;
     report.round_trips_ns = std::move(round_trips_ns_);
@@ -100,6 +101,7 @@ class EchoClient {
     if (now - last_event_ns_ > int64_t{options_.timeout_s} * 1000 * kMs) {
       return Fail("no event for " + std::to_string(options_.timeout_s) + " s");
     }
+    if (going_on_ && Enough()) StopAtWanted();
     ring_full_ = false;
     act();
     ShowProgress(now, false);
@@ -172,7 +174,8 @@ class EchoClient {
         }
         connection.to_post.pop_back();
       }
-      while (connection.open && connection.checker.counts().sent < connection.messages &&
+      while (connection.open &&
+             (going_on_ || connection.checker.counts().sent < connection.messages) &&
              connection.checker.outstanding() < options_.outstanding) {
         if (!SendNext(connection)) return;
       }
@@ -215,10 +218,21 @@ class EchoClient {
     if (failure_.empty()) failure_ = std::move(why);
   }
 
+  // What was sent beyond the wanted number is wanted too, and then it ends.
+  void StopAtWanted() {
+    going_on_ = false;
+    wanted_ = 0;
+    for (Connection& connection : connections_) {
+      connection.messages = std::max(connection.messages, connection.checker.counts().sent);
+      wanted_ += connection.messages;
+    }
+  }
+
   bool Finished() const {
-    return std::all_of(connections_.begin(), connections_.end(), [](const Connection& c) {
-      return c.checker.counts().sent == c.messages && c.checker.outstanding() == 0;
-    });
+    return !going_on_ &&
+           std::all_of(connections_.begin(), connections_.end(), [](const Connection& c) {
+             return c.checker.counts().sent == c.messages && c.checker.outstanding() == 0;
+           });
   }
 
   // Ends the connections. Echoes that come now are duplicates, and still counted.
@@ -245,7 +259,7 @@ class EchoClient {
     }
     const bool terminal = isatty(STDOUT_FILENO) != 0;
     std::printf("%sprogress: %" PRIu64 "/%" PRIu64 " messages verified, %.1f MB, %.1f s%s",
-                terminal ? "\r" : "", verified, options_.messages, static_cast<double>(bytes) / 1e6,
+                terminal ? "\r" : "", verified, wanted_, static_cast<double>(bytes) / 1e6,
                 static_cast<double>(now - begin_ns_) / 1e9, terminal && !last ? "" : "\n");
     std::fflush(stdout);
   }
@@ -256,6 +270,8 @@ class EchoClient {
   std::map<uint32_t, Connection*> by_id_;
   std::vector<int64_t> round_trips_ns_;
   std::string failure_;
+  uint64_t wanted_ = options_.messages;
+  bool going_on_ = options_.keep_going;
   bool closing_ = false;
   bool ring_full_ = false;
   int64_t begin_ns_ = 0;
@@ -331,6 +347,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
   app.add_option("--json", options.json, "file to write the results to");
+  app.add_flag("--keep-going", options.keep_going, "go on beyond --messages until SIGUSR1");
   app.add_flag("--progress", options.progress, "show progress although stdout is no terminal");
   CLI11_PARSE(app, argc, argv);
   if (options.min_bytes > options.max_bytes) {

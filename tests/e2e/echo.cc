@@ -17,12 +17,24 @@ absl::StatusOr<Echo> Echo::Start(const Cluster& cluster, const EchoOptions& opti
 
   const std::filesystem::path account =
       cluster.directory() / absl::StrCat("client-", service, ".json");
-  auto client = cluster.Launch(
-      absl::StrCat("echo-client-", service),
-      {cluster.Program("pony-echo-client"), "--socket", cluster.AppSocket(options.client_host),
-       "--remote", cluster.Ip(options.server_host), "--service", service, "--messages",
-       absl::StrCat(options.messages), "--connections", absl::StrCat(options.connections), "--max",
-       absl::StrCat(options.max_bytes), "--progress", "--json", account});
+  std::vector<std::string> argv = {cluster.Program("pony-echo-client"),
+                                   "--socket",
+                                   cluster.AppSocket(options.client_host),
+                                   "--remote",
+                                   cluster.Ip(options.server_host),
+                                   "--service",
+                                   service,
+                                   "--messages",
+                                   absl::StrCat(options.messages),
+                                   "--connections",
+                                   absl::StrCat(options.connections),
+                                   "--max",
+                                   absl::StrCat(options.max_bytes),
+                                   "--progress",
+                                   "--json",
+                                   account};
+  if (options.keep_going) argv.push_back("--keep-going");
+  auto client = cluster.Launch(absl::StrCat("echo-client-", service), argv);
   if (!client.ok()) return client.status();
   return Echo(std::move(*server), std::move(*client), account);
 }

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/struct.pb.h>
 
+#include <csignal>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@ namespace farrier::e2e {
 
 struct EchoOptions {
   int messages = 2000;
+  bool keep_going = false;  // beyond `messages`, until Enough()
   int connections = 2;
   uint32_t max_bytes = 65536;
   int client_host = 0;
@@ -32,6 +34,9 @@ class Echo {
 
   // Waits until that many are; an error if the client ends or the time is over before.
   absl::Status AwaitVerified(int messages, absl::Duration timeout = absl::Seconds(60));
+
+  // Ends what keep_going began.
+  void Enough() { client_.Signal(SIGUSR1); }
 
   // Waits for the client's end and reads its account; an error unless it ended with 0.
   absl::StatusOr<google::protobuf::Struct> Finish(absl::Duration timeout = absl::Seconds(90));

@@ -122,7 +122,7 @@ class Demo {
       tcpdump.emplace(std::move(*started));
     }
 
-    auto echo = Echo::Start(*cluster_, {.messages = options_.messages});
+    auto echo = Echo::Start(*cluster_, {.messages = options_.messages, .keep_going = true});
     if (!echo.ok()) return echo.status();
     const absl::Time start = absl::Now();
     if (auto s = Watch(*echo, start); !s.ok()) return s;
@@ -146,7 +146,7 @@ class Demo {
     return absl::OkStatus();
   }
 
-  // Follows the client to its end, upgrading at even distances on the way.
+  // Follows the client to its end, upgrading on the way.
   absl::Status Watch(Echo& echo, absl::Time start) {
     std::optional<Process> upgrade;
     int asked = 0;
@@ -172,8 +172,10 @@ class Demo {
         outcome_.upgrades.push_back(result);
         upgrade.reset();
       }
+      if (!upgrade && asked == options_.upgrades && verified >= options_.messages) echo.Enough();
+      // At even distances on the way; a fast card's traffic goes on until the last is done.
       if (!upgrade && asked < options_.upgrades &&
-          verified >= options_.messages / (options_.upgrades + 1) * (asked + 1) / 2) {
+          verified >= options_.messages / (options_.upgrades + 1) * (asked + 1)) {
         const std::string program = asked % 2 == 0 ? "farrierd-next" : "farrierd";
         auto started = cluster_->Launch(
             absl::StrCat("upgrade", asked + 1),
@@ -184,11 +186,6 @@ class Demo {
         ++asked;
       }
       absl::SleepFor(absl::Milliseconds(20));
-    }
-    if (static_cast<int>(outcome_.upgrades.size()) < options_.upgrades) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the traffic ended after ", outcome_.upgrades.size(), " of ",
-                       options_.upgrades, " upgrades; the client said:\n", echo.client().Output()));
     }
     return absl::OkStatus();
   }
@@ -258,7 +255,7 @@ std::vector<Figure> Figures(const Outcome& outcome, const Options& options) {
   std::vector<Figure> figures = {
       {"sent", Number(outcome.client, "sent"), "messages", ""},
       {"echoed", Number(outcome.client, "echoed"), "messages", ""},
-      {"verified", verified, "messages", absl::StrCat("== ", options.messages)},
+      {"verified", verified, "messages", absl::StrCat(">= ", options.messages)},
       {"lost", Number(outcome.client, "lost"), "messages", "== 0"},
       {"corrupted", Number(outcome.client, "corrupted"), "messages", "== 0"},
       {"bytes_verified", Number(outcome.client, "bytes"), "bytes", ""},
