@@ -187,6 +187,7 @@ int KillAllChildren() {
   int killed = 0;
   for (auto children = Children(); !children.empty(); children = Children()) {
     for (const pid_t pid : children) {
+      if (waitpid(pid, nullptr, WNOHANG) == pid) continue;  // had ended by itself
       kill(pid, SIGKILL);
       waitpid(pid, nullptr, 0);
       ++killed;

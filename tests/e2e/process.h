@@ -71,7 +71,7 @@ void AdoptOrphans();
 // SIGTERM to an adopted child, and its end awaited; an error if it does not end well within 5 s.
 absl::Status StopAdopted(pid_t pid);
 
-// Kills and reaps every child of this process; returns how many there were.
+// Kills and reaps every child of this process; returns how many were still running.
 int KillAllChildren();
 
 }  // namespace farrier::e2e
