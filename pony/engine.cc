@@ -90,8 +90,7 @@ int EngineCore::Poll(runtime::Nanoseconds now, int budget) {
   const int received = ReceivePackets(budget);
   if (now_ >= timer_) RunTimers();
   const int commands = TakeCommands(budget);
-  const int sent = SendPackets(budget);
-  SendAcks();
+  const int sent = SendPackets(budget) + SendAcks();
 
   bool moved = false;
   for (auto& [id, session] : sessions_) {

@@ -67,7 +67,7 @@ class EngineCore {
 
   // engine_tx.cc
   int SendPackets(int budget);
-  void SendAcks();
+  int SendAcks();
   bool MakeNext(Flow& flow, runtime::Packet& packet);
   bool NextContent(Flow& flow, uint32_t max_payload, PacketContent& content);
   void MakeHello(Flow& flow, runtime::Packet& packet);

@@ -41,7 +41,8 @@ int EngineCore::SendPackets(int budget) {
   return sent;
 }
 
-void EngineCore::SendAcks() {
+int EngineCore::SendAcks() {
+  int sent = 0;
   for (uint32_t left = owing_.size(); left > 0; --left) {
     Flow* flow = owing_.front();
     owing_.PopFront();
@@ -52,8 +53,7 @@ void EngineCore::SendAcks() {
         header.receiver_epoch = flow->peer_epoch;
         Finish(*flow, header, burst_[0]);
         port_->Commit({burst_.data(), 1});
-        ++stats_.packets_sent;
-        ++stats_.acks_sent;
+        ++sent;
       } else {
         tx_blocked_ = true;
       }
@@ -64,6 +64,9 @@ void EngineCore::SendAcks() {
       owing_.PushBack(flow);
     }
   }
+  stats_.packets_sent += sent;
+  stats_.acks_sent += sent;
+  return sent;
 }
 
 // Makes the next packet of a flow; false if there is none to be sent now.

@@ -90,7 +90,7 @@ void TwoHosts::RemoveApp(int host, uint32_t id) {
 void TwoHosts::Step() {
   network_.Deliver();
   int done = 0;
-  runtime::Nanoseconds next = network_.NextDelivery();
+  runtime::Nanoseconds next = runtime::kNever;
   for (int host : {0, 1}) {
     if (engines_[host] == nullptr) {
       network_.Inbox(host).clear();
@@ -101,6 +101,7 @@ void TwoHosts::Step() {
     engines_[host]->PrepareWait(clock_.Now(), wait);
     next = std::min(next, wait.busy ? 0 : wait.deadline);
   }
+  next = std::min(next, network_.NextDelivery());
   if (done > 0 || next <= clock_.Now()) {
     clock_.Advance(kPollTime);
   } else if (next == runtime::kNever) {
