@@ -290,6 +290,17 @@ TEST_F(DriverTest, MessagesThatDoNotBelongGiveUp) {
   }
 }
 
+TEST_F(DriverTest, TheRowIsBelievedAndNotTheWord) {
+  RunUntil([&] { return !old_.host.log.empty() && old_.host.log.back() == "delta"; });
+  Message lie;
+  lie.mutable_committed()->set_engine(0);
+  ASSERT_TRUE(new_.channel->Post({.message = lie}).ok());
+  RunUntil([&] { return Ended(); });
+  EXPECT_EQ(old_.side->outcome(), Outcome::kGivenUp);
+  EXPECT_THAT(old_.host.log, IsSupersetOf({"resume 4", "kill"}));
+  EXPECT_EQ(row_.function, 0);
+}
+
 TEST_F(DriverTest, DeathOfTheOldProcessAfterItsDeltaLosesNothing) {
   RunUntil([&] { return !old_.host.log.empty() && old_.host.log.back() == "delta"; });
   old_.End();
