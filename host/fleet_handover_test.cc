@@ -1,0 +1,125 @@
+#include "host/fleet_handover.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "host/config.h"
+
+namespace farrier::host {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The new side against an old one that sends what it should not: each refused, none a crash.
+class HandoverNewSideTest : public testing::Test {
+ protected:
+  static StartAttachment GoodStart() {
+    StartAttachment start;
+    *start.mutable_config() = ParseConfig(R"({
+      "name": "h", "card": {"sim": {"directory": "/c"}},
+      "network": {"ip": "10.0.0.2", "mac": "02:00:00:00:00:02"},
+      "pony": {"firstPort": 7000, "engines": 2},
+      "appSocket": "/a", "controlSocket": "/b"})",
+                                          "test")
+                                  .value();
+    start.set_function(1);
+    return start;
+  }
+
+  absl::Status Accept(const std::string& kind, const std::string& bytes, int fds) {
+    upgrade::Attachment attachment;
+    attachment.set_kind(kind);
+    attachment.set_bytes(bytes);
+    std::vector<UniqueFd> owned;
+    for (int i = 0; i < fds; ++i) owned.emplace_back(eventfd(0, EFD_CLOEXEC));
+    return handover_->Accept(attachment, std::move(owned));
+  }
+  absl::Status AcceptGoodStart() {
+    return Accept("host.start", GoodStart().SerializeAsString(), 2);
+  }
+
+  static std::vector<upgrade::EngineSpec> Specs(int count) {
+    std::vector<upgrade::EngineSpec> specs(static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) {
+      specs[static_cast<size_t>(i)].set_kind("pony");
+      specs[static_cast<size_t>(i)].set_owner(static_cast<uint32_t>(i) + 1);
+    }
+    return specs;
+  }
+
+  runtime::MonotonicClock clock_;
+  std::unique_ptr<EventLoop> loop_ = EventLoop::Create(clock_).value();
+  std::vector<uint32_t> opened_;  // functions
+  std::unique_ptr<FleetHandover> handover_ = FleetHandover::OfNew(
+      *loop_,
+      [this](const Config&, uint32_t function) -> absl::StatusOr<std::unique_ptr<CardLink>> {
+        opened_.push_back(function);
+        return absl::UnavailableError("no card here");
+      },
+      [] {});
+};
+
+TEST_F(HandoverNewSideTest, TheStartIsTakenOnceAndWithItsDescriptors) {
+  EXPECT_FALSE(Accept("host.start", GoodStart().SerializeAsString(), 1).ok());
+  EXPECT_FALSE(Accept("host.start", GoodStart().SerializeAsString(), 3).ok());
+  EXPECT_FALSE(Accept("host.start", "\xff\xff", 2).ok());
+  EXPECT_TRUE(AcceptGoodStart().ok());
+  EXPECT_FALSE(AcceptGoodStart().ok());
+}
+
+TEST_F(HandoverNewSideTest, AConfigurationThatMakesNoSenseIsRefused) {
+  StartAttachment start = GoodStart();
+  start.mutable_config()->mutable_network()->set_ip("nonsense");
+  EXPECT_THAT(std::string(Accept("host.start", start.SerializeAsString(), 2).message()),
+              HasSubstr("network.ip: \"nonsense\""));
+}
+
+TEST_F(HandoverNewSideTest, NothingIsTakenBeforeTheStart) {
+  EXPECT_FALSE(Accept("host.session", "", AppSessions::kSessionFds).ok());
+  EXPECT_FALSE(Accept("host.rest", "", 0).ok());
+  EXPECT_FALSE(handover_->Prepare(Specs(2)).ok());
+}
+
+TEST_F(HandoverNewSideTest, SessionsThatMakeNoSenseAreRefused) {
+  ASSERT_TRUE(AcceptGoodStart().ok());
+  SessionAttachment session;
+  session.set_id(1);
+  session.set_ring_entries(64);
+  session.set_region_bytes(4096);
+  EXPECT_FALSE(Accept("host.session", session.SerializeAsString(), 0).ok());
+  EXPECT_FALSE(Accept("host.session", "\xff\xff", AppSessions::kSessionFds).ok());
+  // The right number of descriptors, but no memory behind them.
+  EXPECT_FALSE(Accept("host.session", session.SerializeAsString(), AppSessions::kSessionFds).ok());
+}
+
+TEST_F(HandoverNewSideTest, AnAttachmentOfAnUnknownKindIsRefusedByName) {
+  ASSERT_TRUE(AcceptGoodStart().ok());
+  EXPECT_THAT(std::string(Accept("host.future", "", 0).message()), HasSubstr("\"host.future\""));
+}
+
+TEST_F(HandoverNewSideTest, EnginesMustBeThoseOfTheConfiguration) {
+  ASSERT_TRUE(AcceptGoodStart().ok());
+  EXPECT_THAT(std::string(handover_->Prepare(Specs(3)).status().message()),
+              HasSubstr("3 engines are announced, and 2 are configured"));
+  std::vector<upgrade::EngineSpec> specs = Specs(2);
+  specs[1].set_owner(7);
+  EXPECT_THAT(std::string(handover_->Prepare(specs).status().message()), HasSubstr("owner 7"));
+  specs = Specs(2);
+  specs[0].set_kind("kernel");
+  EXPECT_THAT(std::string(handover_->Prepare(specs).status().message()), HasSubstr("\"kernel\""));
+  EXPECT_TRUE(opened_.empty());
+}
+
+TEST_F(HandoverNewSideTest, TheFunctionToldIsOpened) {
+  ASSERT_TRUE(AcceptGoodStart().ok());
+  EXPECT_EQ(handover_->Prepare(Specs(2)).status().message(), "no card here");
+  EXPECT_EQ(opened_, std::vector<uint32_t>{1});
+}
+
+}  // namespace
+}  // namespace farrier::host
