@@ -79,7 +79,8 @@ TEST_P(CellReclaimerTest, EveryCellOfEveryListComesBackOnce) {
     const uint32_t head = next_cell;
     for (uint32_t i = 0; i < cells; ++i, ++next_cell) {
       due.insert(next_cell);
-      links[next_cell] = {i + 1 == cells, next_cell + 1};
+      const bool last = i + 1 == cells;  // then `next` is anything
+      links[next_cell] = {last, last ? static_cast<uint32_t>(random.Below(4096)) : next_cell + 1};
     }
     return head;
   };
