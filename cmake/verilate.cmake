@@ -28,4 +28,8 @@ function(farrier_verilate name)
   target_include_directories(${name} SYSTEM PUBLIC ${directory})
   target_link_libraries(${name} PUBLIC farrier_verilated)
   target_compile_options(${name} PRIVATE -w -O2 -g0)
+  if(FARRIER_SANITIZE)
+    # Generated code, not ours to mend; checking it makes the build much longer.
+    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
+  endif()
 endfunction()
