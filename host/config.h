@@ -5,10 +5,14 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engines/runtime/clock.h"
 #include "host/config.pb.h"
 #include "pony/engine.h"
 
 namespace farrier::host {
+
+// How long a successor waits in a blackout for a predecessor that has fallen silent.
+inline constexpr runtime::Nanoseconds kTakeOverAfter = 5 * runtime::kSecond;
 
 // Reads and validates a configuration. Every optional field of the result is set. The error lists
 // all that is wrong, one line each: the field's path, its value and what would be right; `origin`

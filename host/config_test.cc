@@ -180,9 +180,11 @@ TEST(Config, PortsAndCountsHaveRanges) {
               HasSubstr("network.mtu: 9587 must be from 576 to 9586"));
 }
 
-TEST(Config, TheCardsWatchdogMustOutlastABlackout) {
-  EXPECT_THAT(ErrorWith("\"name\"", "\"upgrade\": {\"blackoutMs\": 10000}, \"name\""),
-              HasSubstr("card.watchdogMs: 10000 must be more than upgrade.blackoutMs"));
+TEST(Config, TheLimitsOfABlackoutNest) {
+  EXPECT_THAT(ErrorWith("\"name\"", "\"upgrade\": {\"blackoutMs\": 2501}, \"name\""),
+              HasSubstr("upgrade.blackoutMs: 2501 must be from 10 to 2500"));
+  EXPECT_THAT(ErrorWith("{\"sim\"", "{\"watchdogMs\": 9999, \"sim\""),
+              HasSubstr("card.watchdogMs: 9999 must be from 10000"));
 }
 
 TEST(Config, SocketPathsAreAbsoluteShortAndDifferent) {

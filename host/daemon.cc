@@ -22,6 +22,9 @@ namespace {
 
 constexpr int kLastWordsMs = 2'000;  // for calls that are being answered at the end
 constexpr auto kStatusTimeout = std::chrono::seconds(5);
+// A predecessor that hangs before anything has moved costs nothing but a waiting process; its own
+// limit, upgrade.prepareMs, is at most this.
+constexpr runtime::Nanoseconds kBrownoutSilence = 3'600 * runtime::kSecond;
 constexpr mode_t kControlMode = 0600;  // who may connect at all; the peer's user is checked, too
 constexpr mode_t kAppMode = 0666;      // its directory says who may reach it
 
@@ -215,6 +218,8 @@ absl::Status Daemon::RunSuccessor(UniqueFd channel) {
   upgrade::NewSideOptions side;
   side.build = options_.version;
   side.kinds = RestorableKinds();
+  side.brownout_silence = kBrownoutSilence;
+  side.blackout_silence = kTakeOverAfter;
   absl::StatusOr<std::unique_ptr<HandoverRun>> run =
       HandoverRun::Start({.loop = loop_.get(),
                           .side = upgrade::MakeNewSide(std::move(side)),
