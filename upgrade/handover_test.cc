@@ -230,6 +230,21 @@ TEST(Handover, ABlackoutThatTakesTooLongIsRolledBackAndALaterUpgradeSucceeds) {
   }
 }
 
+TEST(Handover, TheNewSideIsAsPatientAsTheOldOneIsSlow) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    World::Options options = Patient(seed, 2);
+    options.new_side.blackout_silence = 1;
+    World world(options);
+    world.Begin();
+    ASSERT_TRUE(world.Run());
+    ASSERT_THAT(world.errors(), IsEmpty());
+    EXPECT_EQ(world.side(kOld).outcome(), Outcome::kCompleted);
+    ExpectAllIn(world, kNew, 2);
+    EXPECT_FALSE(world.WasRecovered(0) || world.WasRecovered(1));
+  }
+}
+
 TEST(Handover, AProcessThatCannotReadTheStateIsRefusedBeforeAnythingMoves) {
   for (const uint32_t newest : {0u, 3u}) {
     World::Options options = Patient(1);

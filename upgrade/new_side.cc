@@ -12,6 +12,9 @@ namespace {
 
 using runtime::kNever;
 
+// Of a limit that the old side names.
+constexpr Nanoseconds kMaxPatience = 60 * runtime::kSecond;
+
 enum class State {
   kGreeting,    // awaits Welcome
   kReceiving,   // attachments come; awaits Prepare
@@ -48,7 +51,8 @@ struct EngineState {
 
 class NewSide final : public Side {
  public:
-  explicit NewSide(NewSideOptions options) : options_(std::move(options)) {
+  explicit NewSide(NewSideOptions options)
+      : options_(std::move(options)), blackout_silence_(options_.blackout_silence) {
     report_.set_build_after(options_.build);
   }
 
@@ -126,6 +130,7 @@ class NewSide final : public Side {
   State state_ = State::kGreeting;
   Outcome outcome_ = Outcome::kUnderWay;
   Nanoseconds now_ = 0;
+  Nanoseconds blackout_silence_;
   Nanoseconds deadline_ = kNever;  // of silence
   bool prepared_ = false;
   bool blackout_ = false;  // the first has begun
@@ -138,7 +143,7 @@ class NewSide final : public Side {
 // Something happened; how long may it be silent from here?
 void NewSide::ListenFrom(Nanoseconds now) {
   const bool busy = state_ == State::kPreparing || state_ > State::kRefused;
-  const Nanoseconds limit = blackout_ ? options_.blackout_silence : options_.brownout_silence;
+  const Nanoseconds limit = blackout_ ? blackout_silence_ : options_.brownout_silence;
   deadline_ = busy ? kNever : now + limit;
 }
 
@@ -185,6 +190,8 @@ void NewSide::OnWelcome(const Welcome& welcome) {
                              kNewestProtocol));
   }
   report_.set_build_before(welcome.build());
+  const Nanoseconds patience = std::clamp<Nanoseconds>(welcome.blackout_limit(), 0, kMaxPatience);
+  blackout_silence_ = std::max(options_.blackout_silence, 2 * patience);
   specs_.assign(welcome.engines().begin(), welcome.engines().end());
   engines_.resize(specs_.size());
   for (size_t i = 0; i < engines_.size(); ++i) report_.add_engines();

@@ -12,8 +12,8 @@ struct NewSideOptions {
   std::string build;                          // version string of this process
   std::map<std::string, VersionRange> kinds;  // records that its engines restore: kind -> schemas
   // Silence of the old side while something is expected of it. After it the new side gives up; but
-  // if a blackout has begun it kills the old process and takes over. Longer than the old side's
-  // limits.
+  // if a blackout has begun it kills the old process and takes over: not before twice the limit
+  // that the old side sets itself for a blackout, and to be before the card's hold watchdog.
   Nanoseconds brownout_silence = 30 * runtime::kSecond;
   Nanoseconds blackout_silence = 5 * runtime::kSecond;
   Nanoseconds row_retry = runtime::kMillisecond;  // between tries to reach the card

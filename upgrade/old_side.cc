@@ -185,6 +185,7 @@ void OldSide::OnHello(const Hello& hello) {
   Send welcome;
   welcome.message.mutable_welcome()->set_protocol(protocol);
   welcome.message.mutable_welcome()->set_build(options_.build);
+  welcome.message.mutable_welcome()->set_blackout_limit(options_.blackout_limit);
   for (const EngineSpec& engine : options_.engines) {
     *welcome.message.mutable_welcome()->add_engines() = engine;
   }
