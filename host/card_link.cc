@@ -63,10 +63,8 @@ class SimCardLink final : public CardLink {
   absl::StatusOr<std::unique_ptr<driver::CsrWindow>> OpenCsr() const override {
     auto window = driver::SocketCsrWindow::Connect(directory_ + "/csr.sock");
     if (window.ok()) return *std::move(window);
-    return absl::Status(
-        window.status().code(),
-        absl::StrCat(window.status().message(), "; is farrier-card running with --dir ", directory_,
-                     " (card.sim.directory)?"));
+    return absl::Status(window.status().code(),
+                        absl::StrCat("card.sim.directory: ", window.status().message()));
   }
 
  private:
