@@ -193,7 +193,7 @@ absl::Status Cluster::StopProcesses() {
     }
     cards_[host].reset();
   }
-  if (int left = KillAllChildren(); left != 0) {
+  if (int left = KillStrays(); left != 0) {
     wrong.push_back(absl::StrCat(left, " process(es) were left behind"));
   }
   if (wrong.empty()) return absl::OkStatus();

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -24,13 +25,22 @@ int ExitCode(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-std::vector<pid_t> Children() {
-  std::vector<pid_t> children;
+// Children that a Process stands for. One thread.
+std::set<pid_t>& Started() {
+  static std::set<pid_t> started;
+  return started;
+}
+
+// Children that none stands for: the successors of some that were.
+std::vector<pid_t> Strays() {
+  std::vector<pid_t> strays;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     std::ifstream in(task.path() / "children");
-    for (pid_t pid; in >> pid;) children.push_back(pid);
+    for (pid_t pid; in >> pid;) {
+      if (!Started().contains(pid)) strays.push_back(pid);
+    }
   }
-  return children;
+  return strays;
 }
 
 }  // namespace
@@ -68,6 +78,7 @@ absl::StatusOr<Process> Process::Start(const Command& command) {
   }
   close(log);
   if (pid < 0) return absl::ErrnoToStatus(errno, "fork");
+  Started().insert(pid);
   return Process(pid, command.log, log_start);
 }
 
@@ -96,6 +107,7 @@ absl::StatusOr<int> Process::Wait(absl::Duration timeout) {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) {
       exit_code_ = ExitCode(status);
+      Started().erase(pid_);
       break;
     }
     if (absl::Now() >= end) {
@@ -183,10 +195,10 @@ absl::Status StopAdopted(pid_t pid) {
   return absl::InternalError(absl::StrCat("process ", pid, " ended with code ", ExitCode(status)));
 }
 
-int KillAllChildren() {
+int KillStrays() {
   int killed = 0;
-  for (auto children = Children(); !children.empty(); children = Children()) {
-    for (const pid_t pid : children) {
+  for (auto strays = Strays(); !strays.empty(); strays = Strays()) {
+    for (const pid_t pid : strays) {
       if (waitpid(pid, nullptr, WNOHANG) == pid) continue;  // had ended by itself
       kill(pid, SIGKILL);
       waitpid(pid, nullptr, 0);

@@ -71,7 +71,8 @@ void AdoptOrphans();
 // SIGTERM to an adopted child, and its end awaited; an error if it does not end well within 5 s.
 absl::Status StopAdopted(pid_t pid);
 
-// Kills and reaps every child of this process; returns how many were still running.
-int KillAllChildren();
+// Kills and reaps every child that no Process stands for, that is, every adopted one; returns how
+// many were still running.
+int KillStrays();
 
 }  // namespace farrier::e2e

@@ -65,7 +65,8 @@ TEST_P(Upgrade, MovesEveryEngineThereAndBackWithNothingLost) {
   auto account = echo->Finish();
   ASSERT_TRUE(account.ok()) << account.status().message();
   EXPECT_EQ(Number(*account, "verified"), 3000);
-  EXPECT_TRUE(cluster_->StopProcesses().ok());
+  const absl::Status stopped = cluster_->StopProcesses();
+  EXPECT_TRUE(stopped.ok()) << stopped.message();
 }
 
 TEST_P(Upgrade, SurvivesALossyWire) {
