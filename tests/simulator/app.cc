@@ -55,6 +55,12 @@ void App::Kill() {
   session_ = nullptr;
 }
 
+void App::Restart() {
+  if (!alive_ || session_ == nullptr) return;
+  service_.Close(*this, session_->id());
+  Hangup();
+}
+
 void App::Wake() {
   if (!alive_ || session_ == nullptr) return;
   const Nanoseconds when = queue_.Now() + random_.Uniform(kMicrosecond, options_.slowest);
@@ -77,15 +83,16 @@ void App::Run() {
   }
   std::array<PonyEvent, 16> events;
   const int count = pony_poll(session_->pony(), events.data(), static_cast<int>(events.size()));
-  if (count < 0) {
-    Fail(absl::StrCat("the completion ring is broken: ", count));
-    return;
-  }
+  if (count < 0) return OnBroken(count);
   for (int i = 0; i < count && alive_; ++i) OnEvent(events[i]);
   if (!alive_) return;
   Push();
   if (count > 0 || pony_arm(session_->pony()) == 0) Wake();
   service_.Rung();  // taking events from a full ring rings, too
+}
+
+void App::OnBroken(int error) {
+  Fail(absl::StrCat("the completion ring is broken: ", strerror(-error)));
 }
 
 void App::Submit(Command command) {

@@ -69,6 +69,9 @@ class App {
   // Ends for good, at once.
   void Kill();
 
+  // Ends, and starts again as a new process.
+  void Restart();
+
   // From the service: completions may wait; the daemon's end of the socket is closed.
   void Wake();
   void Hangup();
@@ -83,6 +86,8 @@ class App {
   virtual void OnEvent(const PonyEvent& event) = 0;
   // The session is lost; every event that was to come is, too.
   virtual void OnHangup() = 0;
+  // libpony finds that the rings make no sense.
+  virtual void OnBroken(int error);
 
   // A call of libpony that puts a command on the ring, made now or when there is room for it.
   // Anything it returns but success and -EAGAIN is a failure.

@@ -32,8 +32,10 @@ void EchoApp::OnEvent(const PonyEvent& event) {
       int& buffers = connections_[connection];
       for (; buffers < kBuffers; ++buffers) {
         void* buffer = pony_alloc(session()->pony(), PONY_MAX_MESSAGE);
-        if (buffer == nullptr) {
-          Fail("no memory for another connection");
+        if (buffer == nullptr) {  // one connection too many
+          Submit([connection](pony_session* session) {
+            return pony_disconnect(session, connection, 0);
+          });
           return;
         }
         Post(connection, buffer);

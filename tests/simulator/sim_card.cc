@@ -7,7 +7,8 @@
 namespace farrier::sim {
 namespace {
 
-// From something coming in to what the card makes of it, and from there to the host's memory.
+// From something coming in to what the card makes of it; also the least time from there to the
+// host's memory.
 constexpr Nanoseconds kLeastLatency = 200;
 constexpr Nanoseconds kMostLatency = 3 * kMicrosecond;
 
@@ -99,7 +100,7 @@ void SimCard::ToHost(int function, int queue, std::span<const uint8_t> bytes) {
   Frame frame(bytes.begin(), bytes.end());
   const bool mark = bytes.size() > regs::prefix::kKind &&
                     bytes[regs::prefix::kKind] == static_cast<uint8_t>(regs::PrefixKind::kMark);
-  Nanoseconds when = queue_.Now() + random_.Uniform(kLeastLatency, kMostLatency);
+  Nanoseconds when = queue_.Now() + random_.Uniform(kLeastLatency, slowest_delivery_);
   if (mark && breaks_.early_mark) {
     to.under_way.emplace_front(queue_.Now(), std::move(frame));
   } else {

@@ -40,6 +40,9 @@ class SimCard final : public model::Card, public FrameSink, private model::CardS
   // The process that drove the function has died or closed it: no ports, no credits.
   void DisconnectFunction(int function);
 
+  // How long a packet takes to the host's memory, at most.
+  void set_slowest_delivery(Nanoseconds time) { slowest_delivery_ = time; }
+
   void set_breaks(const CardBreaks& breaks) { breaks_ = breaks; }
 
   // Packets for a queue that nobody has connected: a card that sends without credit.
@@ -86,6 +89,7 @@ class SimCard final : public model::Card, public FrameSink, private model::CardS
   FrameSink* wire_;
   std::unique_ptr<model::Card> card_;
   CardBreaks breaks_;
+  Nanoseconds slowest_delivery_ = 3 * kMicrosecond;
   std::map<std::pair<int, int>, std::unique_ptr<Queue>> queues_;  // by function and queue
   std::deque<Frame> from_wire_;                                   // not taken by the card yet
   uint64_t delivered_to_nobody_ = 0;

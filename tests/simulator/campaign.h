@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/simulator/world.h"
+
+namespace farrier::sim {
+
+// Runs `one` with the seeds first, first + 1, ... until one fails, which ends the test with a line
+// that says how to replay it. With FARRIER_SEED=<number> in the environment runs that seed alone.
+// `one` returns what went wrong, or nothing.
+void ForEachSeed(uint64_t first, int count, const std::function<std::string(uint64_t)>& one);
+
+// What most campaigns begin with: on every host an echo server and a client, each on a random
+// engine; every client talks to `peers` other hosts.
+struct Mesh {
+  struct Pair {
+    int client_host;
+    uint32_t client_engine;
+    int server_host;
+    uint32_t server_engine;
+    CheckingClient* client;
+    size_t target;  // of the client
+  };
+  std::vector<Pair> pairs;
+
+  Mesh(World& world, int peers, const Target& prototype);
+
+  bool done(const World& world) const;
+
+  // Fails if a connection was reset although neither of its engines has begun anew.
+  void CheckUnharmed(World& world) const;
+};
+
+// Keeps at it until `host` has begun an upgrade, from `when` on.
+void UpgradeAt(World& world, int host, Nanoseconds when);
+
+// The usual accidents of a bad network.
+Faults BadNetwork();
+
+}  // namespace farrier::sim
