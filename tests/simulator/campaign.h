@@ -10,9 +10,14 @@
 namespace farrier::sim {
 
 // Runs `one` with the seeds first, first + 1, ... until one fails, which ends the test with a line
-// that says how to replay it. With FARRIER_SEED=<number> in the environment runs that seed alone.
-// `one` returns what went wrong, or nothing.
+// that says how to replay it. `one` returns what went wrong, or nothing. With FARRIER_SEED=<number>
+// in the environment runs that seed alone, with FARRIER_SEEDS=<count> as well that many from there
+// on.
 void ForEachSeed(uint64_t first, int count, const std::function<std::string(uint64_t)>& one);
+
+// A campaign that never meets what it is about proves nothing: fails unless `count` > 0. A replay
+// need not meet everything.
+void ExpectMet(uint64_t count, const char* what);
 
 // What most campaigns begin with: on every host an echo server and a client, each on a random
 // engine; every client talks to `peers` other hosts.

@@ -45,8 +45,8 @@ TEST(HostileApps, ThatScribbleOverTheirRingsHurtOnlyThemselvesAlsoDuringUpgrades
     mesh.CheckUnharmed(world);
     return world.verdict().first();
   });
-  EXPECT_GT(scribbles, 0u);
-  EXPECT_GT(refused, 0u);
+  ExpectMet(scribbles, "a scribble");
+  ExpectMet(refused, "a refused command");
 }
 
 TEST(SlowAndDyingApps, DelayNobodyElse) {

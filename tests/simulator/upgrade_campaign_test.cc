@@ -123,13 +123,13 @@ TEST(PerfectNetwork, UpgradesOnAllHostsLoseNoPacketAtAll) {
       held += world.cards(regs::OwnerCounter::kHeld);
     });
   });
-  EXPECT_GT(held, 0u) << "no packet ever met an upgrade";
+  ExpectMet(held, "a held packet");
 }
 
 TEST(UnreliableCsrs, UpgradesEndEitherWayAndHurtNobody) {
   WorldOptions options = LossyWorld();
   options.hand_over.card_failure = 0.1;
-  int completed = 0;
+  uint64_t completed = 0;
   ForEachSeed(1, 100, [&](uint64_t seed) {
     World world(seed, options);
     Mesh mesh(world, 2, {.messages = 8});
@@ -150,7 +150,7 @@ TEST(UnreliableCsrs, UpgradesEndEitherWayAndHurtNobody) {
     for (int host = 0; host < kHosts; ++host) completed += world.host(host).upgrades().completed;
     return world.verdict().first();
   });
-  EXPECT_GT(completed, 0);
+  ExpectMet(completed, "an upgrade that completed");
 }
 
 // How many of the first seeds the oracle finds fault with, on hosts with a slow bus.

@@ -99,7 +99,7 @@ void World::CheckCards() {
 }
 
 void World::CheckSilence() {
-  RunFor(200 * kMillisecond);
+  RunFor(3 * kSecond);  // longer than what has been lost last may take to be sent again
   const uint64_t before = links().frames;
   RunFor(200 * kMillisecond);
   const uint64_t more = links().frames - before;
