@@ -144,7 +144,9 @@ std::string Cluster::Config(int host) const {
 absl::Status Cluster::StartDaemon(int host, const std::string& program) {
   const std::filesystem::path config = directory_ / absl::StrCat("host", host + 1, ".json");
   std::ofstream(config) << Config(host);
-  auto daemon = Launch(absl::StrCat("farrierd", host + 1), {Program(program), "--config", config});
+  auto daemon = Process::Start({.argv = {Program(program), "--config", config},
+                                .env = options_.daemon_env,
+                                .log = Log(absl::StrCat("farrierd", host + 1))});
   if (!daemon.ok()) return daemon.status();
   daemons_[host].emplace(std::move(*daemon));
   return daemons_[host]->WaitForOutput("farrierd: ready", kStartTimeout);

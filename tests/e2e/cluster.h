@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,10 +19,11 @@ namespace farrier::e2e {
 enum class Wire { kMemif, kVeth };
 
 struct ClusterOptions {
-  std::string card = "model";      // farrier-card --backend
-  Wire wire = Wire::kMemif;        // kVeth: a veth pair between two network namespaces; root only
-  std::string fault;               // farrier-card --fault, on both cards; empty = a perfect wire
-  int engines = 2;                 // per daemon
+  std::string card = "model";  // farrier-card --backend
+  Wire wire = Wire::kMemif;    // kVeth: a veth pair between two network namespaces; root only
+  std::string fault;           // farrier-card --fault, on both cards; empty = a perfect wire
+  int engines = 2;             // per daemon
+  std::map<std::string, std::string> daemon_env;  // of both daemons and what they become
   std::string pony;                // more of the "pony" block of the configuration, JSON members
   std::filesystem::path programs;  // where the binaries are
 };

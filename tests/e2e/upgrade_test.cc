@@ -2,9 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "host/control.pb.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/echo.h"
@@ -17,6 +16,17 @@ using ::testing::HasSubstr;
 
 constexpr int kServer = 1;  // the host that is upgraded
 
+// Upgrades the server host; the result, or what farrierctl said.
+absl::StatusOr<host::UpgradeResult> UpgradeTo(const Cluster& cluster, const std::string& program) {
+  auto run = cluster.Ctl(kServer, {"upgrade", "--binary", cluster.Program(program), "--json"},
+                         absl::Seconds(60));
+  if (!run.ok()) return run.status();
+  if (run->exit_code != 0) return absl::AbortedError(run->output);
+  host::UpgradeResult result;
+  if (auto s = ParseJson(run->output, "the result", result); !s.ok()) return s;
+  return result;
+}
+
 class Upgrade : public ::testing::TestWithParam<const char*> {
  protected:
   void StartCluster(const std::string& fault = "") {
@@ -25,15 +35,8 @@ class Upgrade : public ::testing::TestWithParam<const char*> {
     cluster_ = std::move(*cluster);
   }
 
-  // Upgrades the server host; the result, or what farrierctl said.
   absl::StatusOr<host::UpgradeResult> To(const std::string& program) {
-    auto run = cluster_->Ctl(kServer, {"upgrade", "--binary", cluster_->Program(program), "--json"},
-                             absl::Seconds(60));
-    if (!run.ok()) return run.status();
-    if (run->exit_code != 0) return absl::AbortedError(run->output);
-    host::UpgradeResult result;
-    if (auto s = ParseJson(run->output, "the result", result); !s.ok()) return s;
-    return result;
+    return UpgradeTo(*cluster_, program);
   }
 
   std::unique_ptr<Cluster> cluster_;
@@ -109,8 +112,70 @@ TEST_P(Upgrade, RefusesWhatIsNoFarrierd) {
   EXPECT_TRUE(cluster_->daemon(kServer).Running());
 }
 
-INSTANTIATE_TEST_SUITE_P(Cards, Upgrade, ::testing::Values("model"),
+INSTANTIATE_TEST_SUITE_P(Cards, Upgrade, ::testing::Values("model", "rtl"),
                          [](const auto& info) { return std::string(info.param); });
+
+// The new process is killed at a step of the hand-over (see farrierd-faulty).
+class SuccessorKilled : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    auto cluster = Cluster::Start(
+        {.daemon_env = {{"FARRIER_TEST_DIE_AT", GetParam()}}, .programs = FARRIER_BIN});
+    ASSERT_TRUE(cluster.ok()) << cluster.status().message();
+    cluster_ = std::move(*cluster);
+  }
+
+  std::unique_ptr<Cluster> cluster_;
+};
+
+class SuccessorKilledBeforeCommit : public SuccessorKilled {};
+
+TEST_P(SuccessorKilledBeforeCommit, LosesNothingAndTheNextUpgradeWorks) {
+  auto echo = Echo::Start(*cluster_, {.messages = 500, .keep_going = true});
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  ASSERT_TRUE(echo->AwaitVerified(50).ok()) << echo->client().Output();
+
+  auto upgrade = UpgradeTo(*cluster_, "farrierd-faulty");
+  ASSERT_FALSE(upgrade.ok()) << "the step never came";
+  auto status = cluster_->Status(kServer);
+  ASSERT_TRUE(status.ok()) << status.status().message();
+  EXPECT_EQ(status->pid(), cluster_->daemon(kServer).pid());
+  EXPECT_FALSE(status->upgrading());
+
+  upgrade = UpgradeTo(*cluster_, "farrierd-next");
+  ASSERT_TRUE(upgrade.ok()) << upgrade.status().message();
+  echo->Enough();
+  auto account = echo->Finish();
+  ASSERT_TRUE(account.ok()) << account.status().message();
+  EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
+}
+
+std::string StepName(const ::testing::TestParamInfo<const char*>& info) {
+  return absl::StrReplaceAll(info.param, {{" ", "_"}});
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, SuccessorKilledBeforeCommit,
+                         ::testing::Values("send hello", "receive welcome", "receive attachment",
+                                           "receive prepare", "send ready", "receive snapshot",
+                                           "send snapshot_restored", "receive holding",
+                                           "receive delta", "receive tx_drained", "write ATTACHED"),
+                         StepName);
+
+class SuccessorKilledAfterCommit : public SuccessorKilled {};
+
+TEST_P(SuccessorKilledAfterCommit, LeavesADaemonThatServes) {
+  auto upgrade = UpgradeTo(*cluster_, "farrierd-faulty");
+  ASSERT_FALSE(upgrade.ok()) << "the step never came";
+  auto echo = Echo::Start(*cluster_, {.messages = 300});
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  auto account = echo->Finish();
+  ASSERT_TRUE(account.ok()) << account.status().message();
+  upgrade = UpgradeTo(*cluster_, "farrierd-next");
+  EXPECT_TRUE(upgrade.ok()) << upgrade.status().message();
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, SuccessorKilledAfterCommit, ::testing::Values("send committed"),
+                         StepName);
 
 }  // namespace
 }  // namespace farrier::e2e
