@@ -71,7 +71,7 @@ class Fuzz : public testing::TestWithParam<uint32_t>, public CardSink {
     for (auto& byte : frame) byte = OneIn(2) ? 0 : static_cast<uint8_t>(random_());
     constexpr uint16_t kTypes[] = {0x0800, 0x86DD, 0x8100, 0x88A8};
     for (size_t at = 12; OneIn(2) || at == 12; at += 4) {
-      if (at + 10 > length) break;
+      if (at + 12 > length) break;  // the last byte written is at + 11
       const uint16_t type = kTypes[Below(4)];
       frame[at] = static_cast<uint8_t>(type >> 8);
       frame[at + 1] = static_cast<uint8_t>(type);
