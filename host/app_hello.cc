@@ -11,28 +11,13 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "host/foreign_fd.h"
 
 namespace farrier::host {
 namespace {
 
 constexpr uint32_t kOldestAbi = 1;  // farrierd serves N and N-1
-constexpr size_t kMaxFds = 4;       // the kernel closes what more there is
-
-// Takes the descriptors of a message, whatever else is in it.
-std::vector<UniqueFd> TakeFds(msghdr& message) {
-  std::vector<UniqueFd> fds;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-      fds.emplace_back(fd);
-    }
-  }
-  return fds;
-}
+constexpr size_t kWelcomeFds = 4;
 
 absl::Status CheckFields(const PonyHello& hello, uint64_t max_region_bytes) {
   if (hello.magic != PONY_ABI_MAGIC) {
@@ -60,6 +45,26 @@ absl::Status CheckFields(const PonyHello& hello, uint64_t max_region_bytes) {
   return absl::OkStatus();
 }
 
+// What a HELLO of `bytes` bytes has to be.
+absl::Status CheckHello(const PonyHello& hello, ssize_t bytes, int flags,
+                        const std::vector<UniqueFd>& fds, uint64_t max_region_bytes) {
+  if (bytes != sizeof hello || (flags & MSG_TRUNC) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("HELLO has ", bytes, (flags & MSG_TRUNC) != 0 ? " bytes and more" : " bytes",
+                     "; it must have ", sizeof hello));
+  }
+  if (absl::Status status = CheckFields(hello, max_region_bytes); !status.ok()) return status;
+  if (fds.size() != 1 || (flags & MSG_CTRUNC) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("HELLO carries ", (flags & MSG_CTRUNC) != 0 ? "more than " : "", fds.size(),
+                     " descriptors; it must carry one, the region"));
+  }
+  if (!IsMemoryFile(fds[0].get())) {
+    return absl::InvalidArgumentError("the region must be a memfd that can be sealed");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool IsRingSize(uint32_t entries) {
@@ -68,27 +73,18 @@ bool IsRingSize(uint32_t entries) {
 
 absl::StatusOr<AppHello> ReceiveHello(int socket, uint64_t max_region_bytes) {
   PonyHello hello;
-  alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))];
-  iovec data{.iov_base = &hello, .iov_len = sizeof hello};
-  msghdr message{
-      .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-  const ssize_t bytes = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  int flags = 0;
+  std::vector<UniqueFd> fds;
+  const ssize_t bytes = ReceiveForeign(
+      socket, absl::MakeSpan(reinterpret_cast<uint8_t*>(&hello), sizeof hello), flags, fds);
   if (bytes < 0) {
     if (errno == EAGAIN || errno == EINTR) return absl::UnavailableError("no HELLO yet");
     return absl::CancelledError("the app hung up");
   }
-  std::vector<UniqueFd> fds = TakeFds(message);
-  if (bytes == 0) return absl::CancelledError("the app hung up");
-  if (bytes != sizeof hello || (message.msg_flags & MSG_TRUNC) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "HELLO has ", bytes, (message.msg_flags & MSG_TRUNC) != 0 ? " bytes and more" : " bytes",
-        "; it must have ", sizeof hello));
-  }
-  if (absl::Status status = CheckFields(hello, max_region_bytes); !status.ok()) return status;
-  if (fds.size() != 1 || (message.msg_flags & MSG_CTRUNC) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("HELLO carries ", (message.msg_flags & MSG_CTRUNC) != 0 ? "more than " : "",
-                     fds.size(), " descriptors; it must carry one, the region"));
+  if (bytes == 0 && fds.empty()) return absl::CancelledError("the app hung up");
+  if (absl::Status status = CheckHello(hello, bytes, flags, fds, max_region_bytes); !status.ok()) {
+    CloseForeign(std::move(fds));
+    return status;
   }
   AppHello checked{.abi_version = std::min(hello.abi_version, PONY_ABI_VERSION),
                    .ring_entries = hello.ring_entries,
@@ -102,7 +98,7 @@ absl::StatusOr<AppHello> ReceiveHello(int socket, uint64_t max_region_bytes) {
 }
 
 absl::Status SendWelcome(int socket, const PonyWelcome& welcome, absl::Span<const int> fds) {
-  alignas(cmsghdr) char control[CMSG_SPACE(kMaxFds * sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(kWelcomeFds * sizeof(int))] = {};
   iovec data{.iov_base = const_cast<PonyWelcome*>(&welcome), .iov_len = sizeof welcome};
   msghdr message{.msg_iov = &data, .msg_iovlen = 1};
   if (!fds.empty()) {

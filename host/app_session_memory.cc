@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -39,6 +40,16 @@ absl::Status CheckMemfd(int fd, absl::string_view what, uint64_t bytes) {
   if (static_cast<uint64_t>(file.st_size) < bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("the ", what, " has ", file.st_size, " bytes, not the ", bytes, " promised"));
+  }
+  return absl::OkStatus();
+}
+
+// A signal must not wait, whatever an app does to its end: only a socket can be written so.
+absl::Status CheckCompletion(int fd) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM) {
+    return absl::InvalidArgumentError("the completion descriptor must be a stream socket");
   }
   return absl::OkStatus();
 }
@@ -79,12 +90,19 @@ absl::StatusOr<std::unique_ptr<AppSessionMemory>> AppSessionMemory::Make(UniqueF
       MakeArea("farrier-engine-area", pony_engine_area_bytes(ring_entries));
   if (!engine.ok()) return engine.status();
   UniqueFd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  UniqueFd completion(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!doorbell.valid() || !completion.valid()) return absl::ErrnoToStatus(errno, "eventfd");
+  if (!doorbell.valid()) return absl::ErrnoToStatus(errno, "eventfd");
+  int engine_end;
+  int app_end;
+  if (const int error = pony_completion_pair(&engine_end, &app_end); error != 0) {
+    return absl::ErrnoToStatus(-error, "the completion sockets");
+  }
+  UniqueFd completion(engine_end);
+  UniqueFd app_completion(app_end);
   auto made = Adopt({std::move(region), *std::move(app), *std::move(engine), std::move(doorbell),
                      std::move(completion)},
                     region_bytes, ring_entries);
   if (made.ok()) {
+    (*made)->app_completion_ = std::move(app_completion);
     pony_format_app_area((*made)->view_.app_area, ring_entries);
     pony_format_engine_area((*made)->view_.engine_area, ring_entries);
   }
@@ -122,7 +140,7 @@ absl::Status AppSessionMemory::Map(uint64_t region_bytes, uint32_t ring_entries)
     if (!mapped.ok()) return mapped.status();
     *piece.address = *mapped;
   }
-  return absl::OkStatus();
+  return CheckCompletion(fd(kCompletion));
 }
 
 AppSessionMemory::~AppSessionMemory() {

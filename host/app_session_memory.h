@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -11,7 +12,7 @@
 
 namespace farrier::host {
 
-// The memory and doorbells of one app session: what is behind pony::SessionMemory. Owns the
+// The memory and signals of one app session: what is behind pony::SessionMemory. Owns the
 // descriptors and the mappings. One thread.
 class AppSessionMemory {
  public:
@@ -39,6 +40,10 @@ class AppSessionMemory {
   const pony::SessionMemory& view() const { return view_; }
   int fd(Fd which) const { return fds_[which].get(); }
 
+  // The app's end of the completion pair, of a session just made: to be sent and closed here, so
+  // that the app sees the end of signals when the last farrierd closes the engine's.
+  UniqueFd TakeAppCompletion() { return std::move(app_completion_); }
+
   // The engine area as the app gets it: it can be mapped, but not for writing.
   absl::StatusOr<UniqueFd> ReadOnlyEngineArea() const;
 
@@ -47,6 +52,7 @@ class AppSessionMemory {
   absl::Status Map(uint64_t region_bytes, uint32_t ring_entries);
 
   Fds fds_;
+  UniqueFd app_completion_;
   pony::SessionMemory view_;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "host/foreign_fd.h"
 #include "host/unix_socket.h"
 
 namespace farrier::host {
@@ -57,6 +58,7 @@ void AppSessions::WatchHandshake(uint64_t serial, Handshake& handshake) {
     auto found = handshakes_.find(serial);
     found->second.deadline.reset();  // it is what has just run
     loop_.Forget(found->second.socket.get());
+    HangUp(found->second.socket.get());
     handshakes_.erase(found);
     ++counters_.expired;
   });
@@ -98,6 +100,7 @@ void AppSessions::AddHandshake(UniqueFd socket) {
   if (handshakes_.size() >= options_.max_handshakes) {
     auto oldest = handshakes_.begin();
     ForgetHandshake(oldest->second);
+    HangUp(oldest->second.socket.get());
     handshakes_.erase(oldest);
     ++counters_.expired;
   }
@@ -122,6 +125,7 @@ void AppSessions::Shake(uint64_t serial) {
   } else {
     ++counters_.refused;
     SendRefusal(socket.get(), status.message());
+    HangUp(socket.get());
   }
 }
 
@@ -161,23 +165,25 @@ absl::Status AppSessions::Open(UniqueFd& socket, AppHello hello) {
   session.socket = std::move(socket);
   session.memory = *std::move(memory);
   WatchSession(session);
+  const UniqueFd app_completion = session.memory->TakeAppCompletion();
   absl::Status told =
       SendWelcome(session.socket.get(), welcome,
                   {session.memory->fd(AppSessionMemory::kAppArea), engine_area->get(),
-                   session.memory->fd(AppSessionMemory::kDoorbell),
-                   session.memory->fd(AppSessionMemory::kCompletion)});
+                   session.memory->fd(AppSessionMemory::kDoorbell), app_completion.get()});
   if (!told.ok()) End(id);  // the engine knows it already
   return absl::OkStatus();
 }
 
 void AppSessions::SocketReadable(uint32_t id) {
   // Nothing is to be said on this socket any more, so that whatever is there ends the session: end
-  // of file, or an app that breaks the protocol. Descriptors that come along are closed by the
-  // kernel.
-  char byte;
+  // of file, or an app that breaks the protocol.
+  uint8_t byte;
+  int flags;
+  std::vector<UniqueFd> fds;
   const ssize_t bytes =
-      recv(sessions_.find(id)->second.socket.get(), &byte, sizeof byte, MSG_DONTWAIT);
+      ReceiveForeign(sessions_.find(id)->second.socket.get(), {&byte, 1}, flags, fds);
   if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  CloseForeign(std::move(fds));
   End(id);
 }
 
@@ -186,6 +192,7 @@ void AppSessions::End(uint32_t id) {
   // The socket stays open until the engine has let go, so that an upgrade in between hands it over
   // and the successor sees the end too.
   loop_.Forget(session.socket.get());
+  HangUp(session.socket.get());
   session.ending = true;
   ++counters_.ended;
   const AppSessionInfo info = session.info;  // RemoveDone may be called from within
@@ -195,7 +202,6 @@ void AppSessions::End(uint32_t id) {
 void AppSessions::Close(uint32_t id) {
   auto found = sessions_.find(id);
   if (found == sessions_.end() || found->second.ending) return;
-  shutdown(found->second.socket.get(), SHUT_RDWR);
   End(id);
 }
 

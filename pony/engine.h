@@ -51,7 +51,7 @@ struct SessionMemory {
   uint64_t region_bytes = 0;
   uint32_t ring_entries = 0;  // as agreed at set-up; the areas' headers are not believed
   int doorbell_fd = -1;       // eventfd, the app writes
-  int completion_fd = -1;     // eventfd, the engine writes
+  int completion_fd = -1;     // the engine's end of pony_completion_pair (pony_rings.h)
 };
 
 class EngineCore;

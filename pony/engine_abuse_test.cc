@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <cstring>
 #include <random>
@@ -167,6 +169,25 @@ TEST_F(EngineAbuseTest, AnAppThatStopsLookingStopsOnlyItself) {
   }
   EXPECT_GT(sent, 8);
   EXPECT_EQ(sent, received);
+}
+
+TEST_F(EngineAbuseTest, AnAppThatLetsItsSignalsPileUpHurtsNobodyElse) {
+  fcntl(bad->wait_fd(), F_SETFL, 0);  // shared with no one: the engine's end stays as it is
+  char byte = 0;
+  EXPECT_LT(send(bad->wait_fd(), &byte, 1, MSG_NOSIGNAL), 0) << "an engine is told nothing here";
+  bad->app().want_event = 1;
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(Try(Make(PONY_OP_SEND, near, 0, 0)).status, PONY_INVALID);
+    good->Pump();
+  }
+  const uint64_t signals = bad->CompletionSignals();
+  EXPECT_GT(signals, 0u);
+  EXPECT_LT(signals, 100u) << "more were sent than fit";
+  EXPECT_EQ(Try(Make(PONY_OP_SEND, near, 0, 0)).status, PONY_INVALID);
+  EXPECT_EQ(bad->CompletionSignals(), 1u) << "signals go on once there is room";
+  bad->CloseWaitFd();
+  EXPECT_EQ(Try(Make(PONY_OP_SEND, near, 0, 0)).status, PONY_INVALID);
+  ExpectOthersUnhurt();
 }
 
 TEST_F(EngineAbuseTest, NoiseInTheRingsHurtsNobodyElse) {

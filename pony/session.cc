@@ -1,7 +1,7 @@
 #include "pony/session.h"
 
+#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <bit>
@@ -131,8 +131,10 @@ void Session::SilenceDoorbell() {
 
 void Session::SignalCompletion() {
   if (memory_.completion_fd < 0) return;
-  const uint64_t one = 1;
-  [[maybe_unused]] ssize_t n = write(memory_.completion_fd, &one, sizeof(one));
+  // A full socket is readable already; an app that closed its end is not waiting.
+  const char byte = 0;
+  [[maybe_unused]] ssize_t n =
+      send(memory_.completion_fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void Session::Fence() {

@@ -42,7 +42,7 @@ class Session {
   void WantDoorbell(bool want);
   // Takes the doorbell's count.
   void SilenceDoorbell();
-  // Signals the completion eventfd whatever the app said.
+  // Wakes the app whatever it said.
   void SignalCompletion();
 
   bool HasCommands() const;  // that NextCommand would not refuse for now

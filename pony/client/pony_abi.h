@@ -95,7 +95,7 @@ struct PonyAppArea {
   struct PonyAreaHeader header;
   uint32_t command_tail __attribute__((aligned(64)));    /* release-stored after the entries */
   uint32_t completion_head __attribute__((aligned(64))); /* completions consumed */
-  uint32_t want_event __attribute__((aligned(64)));      /* 1: signal the completion eventfd at the next completion; set before the last look at the ring */
+  uint32_t want_event __attribute__((aligned(64)));      /* 1: signal the completion socket at the next completion; set before the last look at the ring */
 } __attribute__((aligned(64)));
 
 /* Written by the engine. */
@@ -117,7 +117,7 @@ struct PonyHello {        /* carries one fd: the region */
   char name[64];          /* for display, NUL-terminated */
 };
 
-struct PonyWelcome {      /* carries four fds: app area, engine area, doorbell eventfd (app writes), completion eventfd (app waits) */
+struct PonyWelcome {      /* carries four fds: app area, engine area, doorbell eventfd (app writes), completion socket (a stream: the app waits until it is readable, then takes and forgets the bytes) */
   uint32_t magic;
   uint32_t abi_version;   /* agreed; 0 = refused, no fds, see error */
   uint32_t session;

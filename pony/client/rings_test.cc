@@ -39,8 +39,8 @@ class Rings : public ::testing::Test {
       : app_area_(MakeArea(pony_app_area_bytes(kEntries))),
         engine_area_(MakeArea(pony_engine_area_bytes(kEntries))),
         region_(MakeArea(kRegion)),
-        doorbell_(eventfd(0, EFD_NONBLOCK)),
-        completion_(eventfd(0, EFD_NONBLOCK)) {
+        doorbell_(eventfd(0, EFD_NONBLOCK)) {
+    EXPECT_EQ(pony_completion_pair(&completion_, &wait_), 0);
     pony_format_app_area(app_area_.get(), kEntries);
     pony_format_engine_area(engine_area_.get(), kEntries);
     memory_ = {.app_area = app_area_.get(),
@@ -50,12 +50,13 @@ class Rings : public ::testing::Test {
                .region = region_.get(),
                .region_bytes = kRegion,
                .doorbell_fd = doorbell_,
-               .completion_fd = completion_};
+               .completion_fd = wait_};
   }
   ~Rings() override {
     pony_close(session_);
     close(doorbell_);
     close(completion_);
+    close(wait_);
   }
 
   // Both ends, with all indices at `start`.
@@ -80,7 +81,9 @@ class Rings : public ::testing::Test {
   }
 
   Area app_area_, engine_area_, region_;
-  int doorbell_, completion_;
+  int doorbell_;
+  int completion_ = -1;  // the engine's end
+  int wait_ = -1;        // the app's
   pony_memory memory_{};
   pony_session* session_ = nullptr;
   std::optional<testing::EngineSide> engine_;

@@ -167,17 +167,24 @@ static void check_socket(struct pony_session* session) {
   if (bytes == 0 || errno != EAGAIN) session->broken = -ECONNRESET;
 }
 
+/* Takes the signals there are. The end of them is farrierd's. */
+static void take_signals(struct pony_session* session) {
+  if (session->completion_fd < 0) return;
+  char bytes[64];
+  ssize_t count;
+  do {
+    count = recv(session->completion_fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  } while (count == sizeof bytes || (count < 0 && errno == EINTR));
+  if (count == 0 && session->broken == 0) session->broken = -ECONNRESET;
+}
+
 /* Undoes pony_arm before the ring is looked at: whatever is signalled from here on stays signalled.
  */
 static void disarm(struct pony_session* session) {
   if (!session->armed) return;
   session->armed = false;
   pony_rings_disarm(&session->rings);
-  if (session->completion_fd >= 0) {
-    uint64_t count;
-    const ssize_t ignored = read(session->completion_fd, &count, sizeof count);
-    (void)ignored;
-  }
+  take_signals(session);
   check_socket(session);
 }
 

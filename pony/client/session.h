@@ -38,7 +38,7 @@ int pony_rings_push(struct pony_rings* rings, const struct PonyCommand* command)
 int pony_rings_pop(struct pony_rings* rings, struct PonyEvent* events, int max,
                    bool* ring_doorbell);
 
-/* Asks for the completion eventfd to be signalled. False: events wait already, nothing was asked.
+/* Asks for the completion socket to be signalled. False: events wait already, nothing was asked.
  */
 bool pony_rings_arm(struct pony_rings* rings);
 void pony_rings_disarm(struct pony_rings* rings);

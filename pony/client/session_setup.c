@@ -161,9 +161,15 @@ static int begin(int socket_fd, void* region, size_t region_bytes, int* fds,
     status = map_area("engine", fds[kEngineArea], PROT_READ, &engine_area,
                       &memory.engine_area_bytes, error, error_bytes);
   }
-  if (status == 0 && (fcntl(memory.doorbell_fd, F_SETFL, O_NONBLOCK) != 0 ||
-                      fcntl(memory.completion_fd, F_SETFL, O_NONBLOCK) != 0)) {
-    status = pony_fail(-errno, error, error_bytes, "eventfd: %s", strerror(errno));
+  if (status == 0 && fcntl(memory.doorbell_fd, F_SETFL, O_NONBLOCK) != 0) {
+    status = pony_fail(-errno, error, error_bytes, "doorbell: %s", strerror(errno));
+  }
+  int type = 0;
+  socklen_t type_bytes = sizeof type;
+  if (status == 0 &&
+      (getsockopt(memory.completion_fd, SOL_SOCKET, SO_TYPE, &type, &type_bytes) != 0 ||
+       type != SOCK_STREAM)) {
+    status = pony_fail(-EPROTO, error, error_bytes, "the completion fd is no stream socket");
   }
   if (status == 0) {
     memory.app_area = app_area;

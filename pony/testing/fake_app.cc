@@ -1,11 +1,14 @@
 #include "pony/testing/fake_app.h"
 
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+
+#include "pony/client/pony_rings.h"
 
 namespace farrier::pony::testing {
 
@@ -15,8 +18,8 @@ FakeApp::FakeApp(uint32_t ring_entries, uint64_t region_bytes)
       app_area_(static_cast<uint8_t*>(std::aligned_alloc(64, area_bytes_))),
       engine_area_(static_cast<uint8_t*>(std::aligned_alloc(64, area_bytes_))),
       region_(region_bytes),
-      doorbell_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      completion_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+      doorbell_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (pony_completion_pair(&completion_fd_, &wait_fd_) != 0) std::abort();
   std::memset(app_area_, 0, area_bytes_);
   std::memset(engine_area_, 0, area_bytes_);
 }
@@ -26,6 +29,7 @@ FakeApp::~FakeApp() {
   std::free(engine_area_);
   close(doorbell_fd_);
   close(completion_fd_);
+  CloseWaitFd();
 }
 
 SessionMemory FakeApp::memory() const {
@@ -109,9 +113,14 @@ std::vector<PonyEvent> FakeApp::Events(size_t max) {
   return events;
 }
 
+void FakeApp::CloseWaitFd() {
+  if (wait_fd_ >= 0) close(wait_fd_);
+  wait_fd_ = -1;
+}
+
 uint64_t FakeApp::CompletionSignals() {
-  uint64_t count = 0;
-  return read(completion_fd_, &count, sizeof(count)) == sizeof(count) ? count : 0;
+  char bytes[256];
+  return std::max<ssize_t>(0, recv(wait_fd_, bytes, sizeof(bytes), MSG_DONTWAIT));
 }
 
 }  // namespace farrier::pony::testing

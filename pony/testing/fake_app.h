@@ -33,8 +33,11 @@ class FakeApp {
   // Takes the events there are, at most `max`.
   std::vector<PonyEvent> Events(size_t max = SIZE_MAX);
 
+  // The app's end of the completion pair.
+  int wait_fd() const { return wait_fd_; }
+  void CloseWaitFd();
   bool DoorbellWanted() { return engine().want_doorbell != 0; }
-  // Signals the eventfd had, since it was last asked.
+  // Signals that came since it was last asked.
   uint64_t CompletionSignals();
 
  private:
@@ -44,7 +47,8 @@ class FakeApp {
   uint8_t* engine_area_;
   std::vector<uint8_t> region_;
   int doorbell_fd_;
-  int completion_fd_;
+  int completion_fd_ = -1;  // the engine's end
+  int wait_fd_ = -1;        // the app's
   uint32_t command_tail_ = 0;
   uint32_t completion_head_ = 0;
 };

@@ -46,8 +46,8 @@ Session::Session(uint32_t id, const SessionOptions& options) : id_(id) {
   memory_.engine_area = engine_area_.get();
   memory_.region = region_.get();
   memory_.doorbell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  memory_.completion_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  Require(memory_.doorbell_fd >= 0 && memory_.completion_fd >= 0, "no eventfd for a session");
+  Require(memory_.doorbell_fd >= 0, "no eventfd for a session");
+  Require(pony_completion_pair(&memory_.completion_fd, &wait_fd_) == 0, "no sockets for a session");
   pony_format_app_area(memory_.app_area, options.ring_entries);
   pony_format_engine_area(memory_.engine_area, options.ring_entries);
   const pony_memory app_end = {
@@ -58,7 +58,7 @@ Session::Session(uint32_t id, const SessionOptions& options) : id_(id) {
       .region = memory_.region,
       .region_bytes = memory_.region_bytes,
       .doorbell_fd = memory_.doorbell_fd,
-      .completion_fd = memory_.completion_fd,
+      .completion_fd = wait_fd_,
   };
   char error[128] = "";
   Require(pony_attach(&app_end, &pony_, error, sizeof error) == 0, error);
@@ -68,9 +68,10 @@ Session::~Session() {
   pony_close(pony_);
   close(memory_.doorbell_fd);
   close(memory_.completion_fd);
+  close(wait_fd_);
 }
 
-bool Session::signalled() const { return Readable(memory_.completion_fd); }
+bool Session::signalled() const { return Readable(wait_fd_); }
 bool Session::rung() const { return Readable(memory_.doorbell_fd); }
 
 }  // namespace farrier::sim

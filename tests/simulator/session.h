@@ -28,7 +28,7 @@ class Session {
   const pony::SessionMemory& memory() const { return memory_; }
   pony_session* pony() { return pony_; }
 
-  // Whether the engine has signalled the completion eventfd and the app has not taken note.
+  // Whether the engine has signalled a completion and the app has not taken note.
   bool signalled() const;
   // Whether the app has rung the doorbell and the engine has not taken note.
   bool rung() const;
@@ -45,6 +45,7 @@ class Session {
   Memory engine_area_;
   Memory region_;
   pony::SessionMemory memory_;
+  int wait_fd_ = -1;  // the app's end of the completion pair
   pony_session* pony_ = nullptr;
 };
 

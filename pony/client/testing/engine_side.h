@@ -1,6 +1,6 @@
 #pragma once
 
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include <cstdint>
 #include <cstring>
@@ -49,10 +49,7 @@ class EngineSide {
     return true;
   }
 
-  void Signal() {
-    const uint64_t one = 1;
-    (void)!write(completion_fd_, &one, sizeof one);
-  }
+  void Signal() { (void)!send(completion_fd_, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL); }
 
   // Says that the doorbell is wanted. The caller looks at the rings once more before it sleeps.
   void WantDoorbell(bool want) {
