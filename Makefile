@@ -29,6 +29,10 @@ run: build ## Two hosts, two cards, live upgrades: CARD=rtl|model WIRE=memif|vet
 test: build ## Run every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
+sim: build ## The RTL: its benches, the conformance suite on it, its pace in cycles
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -R '^rtl_test|conformance_test.*rtl'
+	@$(BUILD)/bin/farrier-sim --report build/reports/sim.json
+
 bench: build ## Measure: medians of several runs
 	@$(BUILD)/bin/farrier-bench --report build/reports/bench.json
 
