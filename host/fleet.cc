@@ -57,6 +57,7 @@ absl::Status Fleet::OpenCard(uint32_t function) {
     pony::EngineOptions options = EngineOptionsFor(config_, engine);
     options.epoch = NewEpoch();
     options.seed = Random();
+    options.services = &services_;
     absl::StatusOr<std::unique_ptr<EngineUnit>> unit =
         EngineUnit::Create(std::move(options), card_->port(engine), clock_);
     if (!unit.ok()) return unit.status();

@@ -13,6 +13,7 @@
 #include "host/control.pb.h"
 #include "host/engine_unit.h"
 #include "host/event_loop.h"
+#include "pony/service_directory.h"
 
 namespace farrier::host {
 
@@ -76,6 +77,7 @@ class Fleet {
   std::unique_ptr<CardLink> card_;
   // Sessions' memory outlives the engines that touch it.
   AppSessions sessions_;
+  pony::ServiceDirectory services_;
   std::vector<Slot> engines_;
 };
 

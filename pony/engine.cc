@@ -50,6 +50,10 @@ EngineCore::EngineCore(EngineOptions options, runtime::PacketPort* port)
   for (const Neighbor& neighbor : options_.neighbors) neighbors_.emplace(neighbor.ip, neighbor);
 }
 
+EngineCore::~EngineCore() {
+  while (!services_.empty()) DropService(services_.begin()->first);
+}
+
 absl::Status EngineCore::AddSession(uint32_t id, const SessionMemory& memory, bool adopted) {
   if (absl::Status status = CheckSessionMemory(memory); !status.ok()) return status;
   if (!sessions_.try_emplace(id, id, memory).second) {

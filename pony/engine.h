@@ -13,6 +13,8 @@
 
 namespace farrier::pony {
 
+class ServiceDirectory;
+
 // A host that can be talked to. Static in this version: no ARP.
 struct Neighbor {
   uint32_t ip = 0;  // as a number: 10.0.0.1 is 0x0A000001
@@ -38,6 +40,9 @@ struct EngineOptions {
   runtime::Nanoseconds connect_timeout = 5 * runtime::kSecond;
   runtime::Nanoseconds give_up = 10 * runtime::kSecond;  // without any ack: the peer is gone
   uint64_t seed = 1;                                     // of everything random
+  // Of this daemon's engines, outlives them; nullptr: this is its only one. Of two engines with one
+  // id the earlier is gone before the later listens.
+  ServiceDirectory* services = nullptr;
 };
 
 // The memory and doorbells of one app session, mapped into this process. Whoever made it maps and

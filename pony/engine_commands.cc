@@ -100,7 +100,7 @@ void EngineCore::Connect(Session& session, const PonyCommand& command) {
 
 void EngineCore::Listen(Session& session, const PonyCommand& command) {
   if (command.service == 0) return Refuse(session, command);
-  const bool taken = !services_.emplace(command.service, session.id()).second;
+  const bool taken = !TakeService(command.service, session.id());
   if (!taken) session.services.insert(command.service);
   Answer(session, command, PONY_EVENT_LISTENING, taken ? PONY_IN_USE : PONY_OK);
 }

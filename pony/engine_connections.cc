@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "pony/engine_core.h"
+#include "pony/service_directory.h"
 
 namespace farrier::pony {
 namespace {
@@ -112,8 +113,18 @@ void EngineCore::Erase(Connection& connection) {
   connections_.erase(id);
 }
 
+bool EngineCore::TakeService(uint16_t service, uint32_t session) {
+  if (options_.services != nullptr && !options_.services->Claim(service, options_.id)) return false;
+  return services_.emplace(service, session).second;
+}
+
+void EngineCore::DropService(uint16_t service) {
+  services_.erase(service);
+  if (options_.services != nullptr) options_.services->Release(service, options_.id);
+}
+
 void EngineCore::AbandonSession(Session& session) {
-  for (uint16_t service : session.services) services_.erase(service);
+  for (uint16_t service : session.services) DropService(service);
   session.services.clear();
   session.dirty = true;
   while (!session.connections.empty()) {

@@ -34,6 +34,7 @@ inline constexpr uint32_t kMaxHelloBackoff = 10;
 class EngineCore {
  public:
   EngineCore(EngineOptions options, runtime::PacketPort* port);
+  ~EngineCore();
 
   absl::Status AddSession(uint32_t id, const SessionMemory& memory, bool adopted);
   absl::Status RemoveSession(uint32_t id);
@@ -98,6 +99,8 @@ class EngineCore {
   void End(Connection& connection, PonyStatus status);
   void Erase(Connection& connection);
   void AbandonSession(Session& session);
+  bool TakeService(uint16_t service, uint32_t session);  // false: somebody listens there
+  void DropService(uint16_t service);
   void OnNewIncarnation(Flow& flow, uint32_t epoch);
 
   // engine_timers.cc

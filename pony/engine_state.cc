@@ -233,7 +233,7 @@ absl::Status EngineCore::RestoreSession(const std::string& bytes) {
     if (!it->second.connections.empty()) {
       return Contradiction(kSessionKind, "removed, but has connections");
     }
-    for (uint16_t service : it->second.services) services_.erase(service);
+    for (uint16_t service : it->second.services) DropService(service);
     for (auto& [key, flow] : flows_) flow->ForgetSession(record.id());
     sessions_.erase(it);
     return absl::OkStatus();
@@ -243,10 +243,11 @@ absl::Status EngineCore::RestoreSession(const std::string& bytes) {
         absl::StrCat("state of session ", record.id(), ", whose memory was not registered"));
   }
   Session& session = it->second;
-  for (uint16_t service : session.services) services_.erase(service);
+  for (uint16_t service : session.services) DropService(service);
   if (!session.Load(record)) return Contradiction(kSessionKind, "ring indices");
   for (uint16_t service : session.services) {
-    if (!services_.emplace(service, session.id()).second) {
+    // What the directory says is no matter: the app was told that it listens.
+    if (!TakeService(service, session.id()) && !services_.emplace(service, session.id()).second) {
       return Contradiction(kSessionKind, absl::StrCat("service ", service, " has two listeners"));
     }
   }
