@@ -31,7 +31,7 @@ class CongestionController {
   // `packets` were found lost by later ones having arrived.
   virtual void OnLoss(runtime::Nanoseconds now, uint32_t packets) = 0;
 
-  // Nothing was heard for a whole retransmission timeout: everything in flight counts as lost.
+  // Nothing was heard for a whole retransmission timeout, nor after asking again.
   virtual void OnRto(runtime::Nanoseconds now) = 0;
 
   // How many packets may be in flight. Below 1, a packet at a time, spaced by NextDeparture.

@@ -12,6 +12,7 @@ namespace {
 
 // There is no event for room in the card's queue, nor for room in a completion ring.
 constexpr runtime::Nanoseconds kTxRetry = 50 * runtime::kMicrosecond;
+constexpr uint32_t kMostTimerWaits = 4;  // polls
 constexpr runtime::Nanoseconds kMinStallWait = runtime::kMillisecond;
 constexpr runtime::Nanoseconds kMaxStallWait = 64 * runtime::kMillisecond;
 
@@ -87,12 +88,20 @@ int EngineCore::Poll(runtime::Nanoseconds now, int budget) {
       if (!started_) session.SignalCompletion();
     }
     if (!started_ && !restored_) Announce();
+    if (!started_ && restored_) {
+      for (auto& [key, flow] : flows_) flow->sender.GiveTime(now_);
+    }
     started_ = true;
   }
   tx_blocked_ = false;
 
   const int received = ReceivePackets(budget);
-  if (now_ >= timer_) RunTimers();
+  // Acks that have come but not been read must not count as silence; a flood of packets may not put
+  // timers off for long.
+  if (now_ >= timer_ && (received < budget || ++timer_waits_ > kMostTimerWaits)) {
+    timer_waits_ = 0;
+    RunTimers();
+  }
   const int commands = TakeCommands(budget);
   const int sent = SendPackets(budget) + SendAcks();
 

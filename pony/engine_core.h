@@ -140,6 +140,7 @@ class EngineCore {
   std::set<std::pair<runtime::Nanoseconds, uint32_t>> connect_deadlines_;
   runtime::Nanoseconds timer_ = 0;  // no timer is due before
 
+  uint32_t timer_waits_ = 0;   // polls that did not come to the timers
   uint32_t next_session_ = 0;  // whose turn it is to be heard
   bool asleep_ = true;         // doorbells may be armed
   bool started_ = false;       // polled since it was made

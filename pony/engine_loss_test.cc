@@ -6,7 +6,9 @@
 namespace farrier::pony {
 namespace {
 
+using testing::FakeApp;
 using testing::Faults;
+using testing::kIps;
 using testing::Traffic;
 using testing::TwoHosts;
 
@@ -59,6 +61,52 @@ TEST(EngineLoss, AGoodNetworkNeedsNoRetransmission) {
     EXPECT_EQ(stats.retransmitted_fast + stats.retransmitted_timeout + stats.duplicates, 0u);
     EXPECT_LT(stats.acks_sent * 3, stats.packets_received) << "acks go together";
   }
+}
+
+// As when a card holds packets during an upgrade, or a host gets no processor for a while.
+TEST(EngineLoss, ASilenceWithoutLossCostsFewPackets) {
+  TwoHosts hosts(3);
+  hosts.Start();
+  Traffic traffic(&hosts, 1, 3, {.messages = 500});
+  hosts.RunFor(2 * runtime::kMillisecond);
+  for (int i = 0; i < 300; ++i) {
+    traffic.Pump();
+    hosts.Step();
+  }
+  hosts.network().set_delay(25 * runtime::kMillisecond);
+  Finish(hosts, traffic);
+  for (int host : {0, 1}) {
+    const EngineStats& stats = hosts.engine(host).stats();
+    EXPECT_GT(stats.retransmitted_timeout, 0u) << "it did not look like silence";
+    EXPECT_LE(stats.retransmitted_timeout, 8u);
+    EXPECT_EQ(stats.retransmitted_fast, 0u) << "an old packet's ack was taken for a new one's";
+  }
+}
+
+// Nothing comes behind it by which it could be missed.
+TEST(EngineLoss, ALostTailCostsOneTimeout) {
+  TwoHosts hosts(3);
+  hosts.Start();
+  FakeApp& near = hosts.AddApp(0, 1);
+  FakeApp& far = hosts.AddApp(1, 1);
+  far.Listen(80);
+  hosts.RunFor(runtime::kMillisecond);
+  near.Connect(kIps[1], 80);
+  hosts.RunFor(runtime::kMillisecond);
+  far.Events();
+  const uint32_t connection = near.Events().at(0).connection;
+  far.Post(1, 0);
+  hosts.RunFor(runtime::kMillisecond);
+
+  near.Send(connection, 0, 0, 3500);  // three packets
+  hosts.network().set_faults({.loss = 1});
+  hosts.Step();
+  hosts.network().set_faults({});
+  const runtime::Nanoseconds begin = hosts.clock().Now();
+  EXPECT_TRUE(hosts.RunUntil([&] { return !near.Events().empty(); }));
+  EXPECT_LT(hosts.clock().Now() - begin, 12 * runtime::kMillisecond);
+  EXPECT_EQ(hosts.engine(0).stats().retransmitted_timeout, 1u) << "the first asks for the others";
+  EXPECT_EQ(hosts.engine(0).stats().retransmitted_fast, 2u);
 }
 
 TEST(EngineLoss, LosingNineInTenIsSlowAndNoMore) {

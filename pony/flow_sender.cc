@@ -11,6 +11,8 @@ namespace {
 // A packet is lost when one that departed this many departures later has arrived (RFC 5681's three
 // duplicate acks, counted in departures so that a retransmission can be found lost as well).
 constexpr uint64_t kReordering = 3;
+// Or when one has arrived that departed a round trip later (RFC 8985), but at least so much.
+constexpr runtime::Nanoseconds kLeastReorderingTime = runtime::kMillisecond;
 constexpr uint32_t kMaxBackoff = 16;
 // Longer round trips are not believed: a peer chooses the echo.
 constexpr runtime::Nanoseconds kMaxRtt = 60 * runtime::kSecond;
@@ -40,9 +42,9 @@ runtime::Nanoseconds FlowSender::rto() const {
 void FlowSender::Depart(Entry& entry, runtime::Nanoseconds now) {
   entry.state = State::kUnderWay;
   entry.transmission = ++transmissions_;
+  entry.departed = std::max(now, controller_->NextDeparture());
   ++in_flight_;
-  controller_->OnSent(std::max(now, controller_->NextDeparture()), entry.content.length,
-                      in_flight_);
+  controller_->OnSent(entry.departed, entry.content.length, in_flight_);
   if (deadline_ == runtime::kNever) deadline_ = now + rto();
 }
 
@@ -51,6 +53,7 @@ uint32_t FlowSender::Send(const PacketContent& content, runtime::Nanoseconds now
   if (ring_.empty()) ring_.resize(kFlowSpan);
   Entry& entry = At(next_);
   entry.content = content;
+  entry.again = false;
   Depart(entry, now);
   return next_++;
 }
@@ -62,12 +65,15 @@ FlowSender::Resend FlowSender::SendLost(runtime::Nanoseconds now) {
   Entry& entry = At(lost_from_);
   const bool by_timeout = entry.state == State::kLostByTimeout;
   --lost_;
-  disordered_ = true;
+  if (probes_ > 0) --probes_;
+  entry.again = disordered_ = true;
   Depart(entry, now);
   return {lost_from_++, &entry.content, by_timeout};
 }
 
-bool FlowSender::MarkAcked(Entry& entry, std::vector<PacketContent>& acked) {
+// `echo`: when the packet departed that made the peer say so, -1 if it does not tell.
+bool FlowSender::MarkAcked(Entry& entry, runtime::Nanoseconds echo,
+                           std::vector<PacketContent>& acked) {
   if (entry.state == State::kAcked) return false;
   if (entry.state == State::kUnderWay) {
     --in_flight_;
@@ -75,7 +81,12 @@ bool FlowSender::MarkAcked(Entry& entry, std::vector<PacketContent>& acked) {
     --lost_;
   }
   entry.state = State::kAcked;
-  acked_transmission_ = std::max(acked_transmission_, entry.transmission);
+  // Of a packet that departed more than once it may be an earlier departure that has arrived, as
+  // the echo tells (RFC 3522): then nothing is known of those after it.
+  if (entry.transmission > acked_transmission_ && (!entry.again || echo >= entry.departed)) {
+    acked_transmission_ = entry.transmission;
+    acked_departed_ = entry.departed;
+  }
   acked.push_back(entry.content);
   return true;
 }
@@ -90,27 +101,28 @@ bool FlowSender::OnAck(const PacketHeader& header, runtime::Nanoseconds arrival,
     if (header.sack[w] != 0 && static_cast<int32_t>(end - next_) > 0) return false;
   }
 
+  const runtime::Nanoseconds echo =
+      (header.flags & kFlagEcho) ? static_cast<runtime::Nanoseconds>(header.timestamp_echo) : -1;
   uint32_t count = 0;
-  for (; acked_ != header.ack; ++acked_) count += MarkAcked(At(acked_), acked);
+  for (; acked_ != header.ack; ++acked_) count += MarkAcked(At(acked_), echo, acked);
   if (static_cast<int32_t>(lost_from_ - acked_) < 0) lost_from_ = acked_;
   for (uint32_t w = 0; w < header.sack_words; ++w) {
     for (uint64_t bits = header.sack[w]; bits != 0; bits &= bits - 1) {
-      count += MarkAcked(At(header.ack + 1 + 64 * w + std::countr_zero(bits)), acked);
+      count += MarkAcked(At(header.ack + 1 + 64 * w + std::countr_zero(bits)), echo, acked);
     }
   }
   if (count == 0) return true;
 
   AckSample sample{.now = now, .acked = count, .in_flight = in_flight_};
   if (header.flags & kFlagEcho) {
-    const runtime::Nanoseconds rtt =
-        arrival - static_cast<runtime::Nanoseconds>(header.timestamp_echo);
+    const runtime::Nanoseconds rtt = arrival - echo;
     if (rtt > 0 && rtt <= kMaxRtt) {
       sample.rtt = rtt;
       sample.echo_delay = header.echo_delay;
       SampleRtt(rtt);
     }
   }
-  backoff_ = 0;
+  backoff_ = probes_ = 0;
   controller_->OnAck(sample);
   deadline_ = Idle() ? runtime::kNever : now + rto();
   stalled_since_ = Idle() ? runtime::kNever : now;
@@ -123,8 +135,11 @@ void FlowSender::FindLost(runtime::Nanoseconds now) {
   uint32_t found = 0;
   for (uint32_t sequence = next_; sequence != acked_;) {
     Entry& entry = At(--sequence);
-    if (entry.state != State::kUnderWay) continue;
-    if (entry.transmission + kReordering > acked_transmission_) continue;
+    if (entry.state != State::kUnderWay || entry.transmission >= acked_transmission_) continue;
+    if (entry.transmission + kReordering > acked_transmission_ &&
+        entry.departed + std::max(srtt_, kLeastReorderingTime) > acked_departed_) {
+      continue;
+    }
     entry.state = State::kLost;
     --in_flight_;
     ++lost_;
@@ -135,7 +150,11 @@ void FlowSender::FindLost(runtime::Nanoseconds now) {
 }
 
 void FlowSender::OnTimeout(runtime::Nanoseconds now) {
-  for (uint32_t sequence = acked_; sequence != next_; ++sequence) {
+  // Silence is no proof of loss: hosts are descheduled, and a card holds packets during an upgrade.
+  // So the oldest ask what has arrived (RFC 8985 section 7, with the oldest, since selective acks
+  // tell about the rest): one at first, then twice as many each time.
+  const uint32_t most = 1u << std::min(backoff_, 9u);
+  for (uint32_t sequence = acked_; sequence != next_ && lost_ < most; ++sequence) {
     Entry& entry = At(sequence);
     if (entry.state != State::kUnderWay) continue;
     entry.state = State::kLostByTimeout;
@@ -143,9 +162,15 @@ void FlowSender::OnTimeout(runtime::Nanoseconds now) {
     ++lost_;
   }
   lost_from_ = acked_;
+  probes_ = 1;
+  // The first silence costs no window.
+  if (backoff_ > 0) controller_->OnRto(now);
   backoff_ = std::min(backoff_ + 1, kMaxBackoff);
-  controller_->OnRto(now);
   deadline_ = now + rto();
+}
+
+void FlowSender::GiveTime(runtime::Nanoseconds now) {
+  if (deadline_ != runtime::kNever) deadline_ = std::max(deadline_, now + rto());
 }
 
 void FlowSender::SampleRtt(runtime::Nanoseconds rtt) {
@@ -163,6 +188,7 @@ void FlowSender::Save(FlowRecord& record) const {
   record.set_next(next_);
   record.set_transmissions(transmissions_);
   record.set_acked_transmission(acked_transmission_);
+  record.set_acked_departed(acked_departed_);
   record.set_disordered(disordered_);
   record.set_srtt(srtt_);
   record.set_rttvar(rttvar_);
@@ -182,6 +208,8 @@ void FlowSender::Save(FlowRecord& record) const {
     sent.set_offset(entry.content.offset);
     sent.set_length(entry.content.length);
     sent.set_transmission(entry.transmission);
+    sent.set_again(entry.again);
+    sent.set_departed(entry.departed);
   }
 }
 
@@ -194,6 +222,7 @@ bool FlowSender::Load(const FlowRecord& record) {
   lost_from_ = acked_;
   transmissions_ = record.transmissions();
   acked_transmission_ = record.acked_transmission();
+  acked_departed_ = record.acked_departed();
   disordered_ = record.disordered();
   srtt_ = record.srtt();
   rttvar_ = record.rttvar();
@@ -219,6 +248,8 @@ bool FlowSender::Load(const FlowRecord& record) {
                      .offset = sent.offset(),
                      .length = sent.length()};
     entry.transmission = sent.transmission();
+    entry.again = sent.again();
+    entry.departed = sent.departed();
     (entry.state == State::kUnderWay ? in_flight_ : lost_) += 1;
   }
   return srtt_ >= 0 && rttvar_ >= 0;

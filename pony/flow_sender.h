@@ -35,6 +35,7 @@ class FlowSender {
 
   // Something may leave now, as far as the window and the sequence space go.
   bool HasRoom() const {
+    if (lost_ > 0 && probes_ > 0) return true;
     return in_flight_ < Window() && (lost_ > 0 || next_ - acked_ < kFlowSpan);
   }
   bool HasLost() const { return lost_ > 0; }
@@ -63,6 +64,9 @@ class FlowSender {
   runtime::Nanoseconds deadline() const { return deadline_; }
   void OnTimeout(runtime::Nanoseconds now);
 
+  // Time went by in which nothing could be heard: what is under way has a whole timeout yet.
+  void GiveTime(runtime::Nanoseconds now);
+
   // Since when packets have been under way and none was acknowledged; kNever if none are.
   runtime::Nanoseconds stalled_since() const { return stalled_since_; }
 
@@ -77,14 +81,16 @@ class FlowSender {
   struct Entry {
     PacketContent content;
     State state = State::kAcked;
-    uint64_t transmission = 0;  // counts departures over the whole flow
+    bool again = false;                 // departed more than once
+    uint64_t transmission = 0;          // of the last departure, counted over the whole flow
+    runtime::Nanoseconds departed = 0;  // then
   };
 
   Entry& At(uint32_t sequence) { return ring_[sequence % kFlowSpan]; }
   const Entry& At(uint32_t sequence) const { return ring_[sequence % kFlowSpan]; }
   uint32_t Window() const;
   void Depart(Entry& entry, runtime::Nanoseconds now);
-  bool MarkAcked(Entry& entry, std::vector<PacketContent>& acked);
+  bool MarkAcked(Entry& entry, runtime::Nanoseconds echo, std::vector<PacketContent>& acked);
   void FindLost(runtime::Nanoseconds now);
   void SampleRtt(runtime::Nanoseconds rtt);
 
@@ -97,8 +103,10 @@ class FlowSender {
   uint32_t lost_ = 0;       // entries kLost or kLostByTimeout
   uint32_t lost_from_ = 0;  // none is lost before
   uint64_t transmissions_ = 0;
-  uint64_t acked_transmission_ = 0;  // the latest known to have arrived
-  bool disordered_ = false;          // sequence order is not the order of departure
+  uint64_t acked_transmission_ = 0;          // the latest known to have arrived
+  runtime::Nanoseconds acked_departed_ = 0;  // when it departed
+  uint32_t probes_ = 0;                      // lost ones that may leave though the window is full
+  bool disordered_ = false;                  // sequence order is not the order of departure
 
   runtime::Nanoseconds srtt_ = 0;  // 0 = no sample yet
   runtime::Nanoseconds rttvar_ = 0;
