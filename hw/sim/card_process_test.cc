@@ -181,6 +181,18 @@ TEST_P(EveryCard, TwoCardsBackToBackOverMemif) {
   EXPECT_EQ(b.Stop(), 0);
 }
 
+TEST_F(CardProcessTest, TwoCardsEndAtOnce) {
+  for (int i = 0; i < 8; ++i) {
+    Process a = StartCard("a", Memif("server"));
+    Process b = StartCard("b", Memif("client"));
+    absl::SleepFor(absl::Milliseconds(250));
+    a.Signal(SIGTERM);
+    b.Signal(SIGTERM);
+    EXPECT_EQ(*a.Wait(kPatience), 0) << "round " << i;
+    EXPECT_EQ(*b.Wait(kPatience), 0) << "round " << i;
+  }
+}
+
 // The next host may come by the same function or by the other.
 class HeldPackets : public CardProcessTest,
                     public testing::WithParamInterface<std::tuple<const char*, int>> {

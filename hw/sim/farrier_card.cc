@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 #include "absl/strings/numbers.h"
@@ -97,8 +98,9 @@ int Main(int argc, char** argv) {
   sigaction(SIGINT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  const auto eal = driver::Eal::Start({.memory_mb = kMemoryMb, .verbose = verbose});
+  auto eal = driver::Eal::Start({.memory_mb = kMemoryMb, .verbose = verbose});
   if (!eal.ok()) return Fail(eal.status());
+  static_cast<void>(eal->release());  // lasts as long as the wire: see Wire
   auto process = CardProcess::Open(options);
   if (!process.ok()) return Fail(process.status());
   std::printf("farrier-card: ready, %s card in %s, wire %s\n", options.backend.c_str(),
@@ -116,4 +118,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace farrier::sim
 
-int main(int argc, char** argv) { return farrier::sim::Main(argc, argv); }
+// No static is destroyed: DPDK's interrupt thread still runs.
+int main(int argc, char** argv) {
+  const int code = farrier::sim::Main(argc, argv);
+  std::fflush(nullptr);
+  std::_Exit(code);
+}

@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "hw/driver/eal.h"
 #include "hw/regs/registers.h"
 
@@ -22,6 +25,18 @@ constexpr uint32_t kBuffers = 2048;
 constexpr uint32_t kBufferBytes = RTE_PKTMBUF_HEADROOM + regs::kMaxPacketBytes + 128;
 constexpr int64_t kStartIntervalNs = 200'000'000;
 constexpr int64_t kStuckNs = 10'000'000;
+
+// The file of a memif server's socket; empty if it has none.
+std::string SocketFile(const std::string& devargs) {
+  std::string file;
+  bool abstract = true;
+  for (const absl::string_view argument : absl::StrSplit(devargs, ',')) {
+    if (absl::StartsWith(argument, "socket="))
+      file = std::string(argument.substr(std::strlen("socket=")));
+    if (argument == "socket-abstract=no") abstract = false;
+  }
+  return abstract ? "" : file;
+}
 
 }  // namespace
 
@@ -46,6 +61,7 @@ absl::Status Wire::Configure(const std::string& devargs) {
   if (error < 0) return failed("rte_eth_dev_info_get", error);
   if (std::strcmp(info.driver_name, "net_memif") == 0) {
     restartable_ = devargs.find("role=server") == std::string::npos;
+    if (!restartable_) socket_ = SocketFile(devargs);
     rte_log_set_level_pattern("pmd.net.memif", RTE_LOG_CRIT);  // no line per attempt to connect
   }
   rte_eth_conf conf = {};
@@ -63,9 +79,8 @@ absl::Status Wire::Configure(const std::string& devargs) {
 }
 
 Wire::~Wire() {
-  rte_pktmbuf_free_bulk(tx_.data(), tx_.size());
-  driver::RemovePort(port_);
-  rte_mempool_free(pool_);
+  std::error_code gone;
+  if (!socket_.empty()) std::filesystem::remove(socket_, gone);
 }
 
 void Wire::KeepStarted(int64_t now_ns) {

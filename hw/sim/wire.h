@@ -19,6 +19,10 @@ namespace farrier::sim {
 // The card's wire: a DPDK port, whatever its driver, behind a fault injector for what arrives. If
 // the port cannot start or loses its peer (a memif client before its server) it is started again
 // and again. On the card's thread.
+//
+// The port is never closed: memif's control channel lives on EAL's interrupt thread, which a close
+// does not exclude, and closing while the peer leaves crashes there. A wire lasts until its process
+// ends, by _Exit, and the kernel takes the port back; only a memif server's socket file is removed.
 class Wire {
  public:
   struct Counters {
@@ -61,6 +65,7 @@ class Wire {
   bool Offer(model::Card& card, std::span<const uint8_t> frame);
 
   const uint16_t port_;
+  std::string socket_;  // file that the memif server has made; empty if none
   const bool has_faults_;
   rte_mempool* pool_ = nullptr;
   bool started_ = false;
