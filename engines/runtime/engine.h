@@ -14,8 +14,8 @@ struct WaitSet {
   // Any becoming readable. Close one only after the engine was told, on its thread (Mailbox), to
   // wait for it no more.
   std::vector<int> fds;
-  Nanoseconds deadline = kNever;   // its next timer
-  bool busy = false;               // has input now: do not sleep
+  Nanoseconds deadline = kNever;  // its next timer
+  bool busy = false;              // has input now: do not sleep
 };
 
 // A stateful single-threaded task with inputs and outputs in lock-free memory: card queues, app
@@ -39,8 +39,8 @@ class Engine {
   // When the oldest input that still waits arrived; kNever if none. For load measurement.
   virtual Nanoseconds OldestInput(Nanoseconds now) = 0;
 
-  // Writes a part of the state, at most `budget` records, between polls; returns true when all has been
-  // written once. The first call of a round begins anew. What changes after it was written is
+  // Writes a part of the state, at most `budget` records, between polls; returns true when all has
+  // been written once. The first call of a round begins anew. What changes after it was written is
   // remembered for Delta.
   virtual bool Snapshot(StateSink& sink, int budget) = 0;
 

@@ -14,21 +14,21 @@ enum class OwnerId : uint8_t {};
 
 // What the card says of a received packet.
 struct RxMetadata {
-  Nanoseconds arrival = 0;      // card time of the first beat
-  uint32_t rss_hash = 0;        // Toeplitz; 0 if the card has no RSS
-  uint32_t sequence = 0;        // per owner, without gaps in what is delivered or held
+  Nanoseconds arrival = 0;  // card time of the first beat
+  uint32_t rss_hash = 0;    // Toeplitz; 0 if the card has no RSS
+  uint32_t sequence = 0;    // per owner, without gaps in what is delivered or held
   OwnerId owner{};
-  uint16_t generation = 0;      // of the owner's row when the card decided
-  uint8_t l3_offset = 0;        // of the IP header in data(); 0 = none
-  uint8_t l4_offset = 0;        // of the UDP/TCP header in data(); 0 = none
-  bool was_held = false;        // was parked in the card during a blackout
+  uint16_t generation = 0;  // of the owner's row when the card decided
+  uint8_t l3_offset = 0;    // of the IP header in data(); 0 = none
+  uint8_t l4_offset = 0;    // of the UDP/TCP header in data(); 0 = none
+  bool was_held = false;    // was parked in the card during a blackout
 };
 
 // What the card is told of a packet to send. Owner, generation and sequence are the port's.
 struct TxMetadata {
-  Nanoseconds departure = 0;    // card time; 0 = now
-  uint8_t pacing_class = 0;     // used when departure is 0
-  bool insert_checksum = false; // IPv4 and UDP/TCP
+  Nanoseconds departure = 0;     // card time; 0 = now
+  uint8_t pacing_class = 0;      // used when departure is 0
+  bool insert_checksum = false;  // IPv4 and UDP/TCP
 };
 
 // A move-only view of one Ethernet frame in a buffer that belongs to a PacketPort. It must go back
@@ -56,7 +56,7 @@ class Packet {
   void set_length(uint32_t length) { length_ = length; }
   std::span<const uint8_t> bytes() const { return {data_, length_}; }
   bool empty() const { return buffer_ == nullptr; }
-  void* buffer() const { return buffer_; }         // the port's own handle
+  void* buffer() const { return buffer_; }  // the port's own handle
 
   RxMetadata rx;
   TxMetadata tx;

@@ -22,7 +22,8 @@ struct pony_memory {
   void* region; /* 64-byte aligned */
   size_t region_bytes;
   int doorbell_fd;   /* -1: nobody is rung; the engine is polled by other means */
-  int completion_fd; /* the app's end of a completion pair; -1: pony_fd is -1 and pony_wait does not sleep */
+  int completion_fd; /* the app's end of a completion pair; -1: pony_fd is -1 and pony_wait does not
+                        sleep */
 };
 
 /* Bytes of an area with rings of `ring_entries` (a power of two, 16..65536). */
@@ -33,10 +34,10 @@ uint32_t pony_engine_area_bytes(uint32_t ring_entries);
 void pony_format_app_area(void* area, uint32_t ring_entries);
 void pony_format_engine_area(void* area, uint32_t ring_entries);
 
-/* The socket pair by which the engine wakes the app: the engine sends a byte, the app waits until its
- * end is readable and takes what is there. Neither can make the other block, whatever it does to
- * its end: each has an open file description of its own, a full socket is as good as one more byte,
- * and nothing can be sent to the engine. 0 or -errno; the caller closes both. */
+/* The socket pair by which the engine wakes the app: the engine sends a byte, the app waits until
+ * its end is readable and takes what is there. Neither can make the other block, whatever it does
+ * to its end: each has an open file description of its own, a full socket is as good as one more
+ * byte, and nothing can be sent to the engine. 0 or -errno; the caller closes both. */
 int pony_completion_pair(int* engine_fd, int* app_fd);
 
 /* Begins a session where the app area's published indices are (zero in a new one). -EPROTO with a
