@@ -24,6 +24,10 @@ def camel(name):
     return "k" + "".join(part.capitalize() for part in name.split("_"))
 
 
+def snake(name):
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 def check(regs):
     """Refuses a map that contradicts itself."""
     used = {}
@@ -78,6 +82,7 @@ def main():
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True)
     env.filters["camel"] = camel
+    env.filters["snake"] = snake
     env.filters["oneline"] = lambda text: re.sub(r"\s+", " ", text).strip()
     env.filters["words32"] = lambda mask: [
         (mask >> (32 * i)) & 0xFFFFFFFF for i in range(KEY_BITS // 32)]

@@ -4,29 +4,12 @@ module counters (
   input  logic                       rst_ni,
   input  logic                       clear_i,          // after reset: owner clear_owner_i
   input  farrier_pkg::owner_t        clear_owner_i,
-  // Per owner, at the decision.
-  input  logic                       rx_valid_i,
-  input  farrier_pkg::owner_t        rx_owner_i,
-  input  logic [farrier_pkg::RxCounters-1:0] rx_count_i, // which
-  input  logic [farrier_pkg::CellBits:0] rx_amount_i,
-  // Per owner, when the packet has gone to its function.
-  input  logic                       delivered_i,
-  input  farrier_pkg::owner_t        delivered_owner_i,
-  // Per owner, at the TX check.
-  input  logic                       tx_sent_i,
-  input  logic                       tx_stale_i,
-  input  farrier_pkg::owner_t        tx_owner_i,
-  // Global.
-  input  logic                       packet_seen_i,
-  input  logic [15:0]                packet_bytes_i,
-  input  logic                       malformed_i,
-  input  logic                       oversize_i,
-  input  logic                       memory_full_i,
-  input  logic                       tx_packet_i,      // onto the wire
+  input  farrier_pkg::rx_count_t     rx_i,
+  input  farrier_pkg::tx_count_t     tx_i,
+  // Global: which count one, and the bytes of rx_packets and tx_packets.
+  input  logic [farrier_regs_pkg::GlobalCounters-1:0] global_i,
+  input  logic [15:0]                rx_bytes_i,
   input  logic [15:0]                tx_bytes_i,
-  input  logic                       tx_bad_prefix_i,
-  input  logic                       tx_disabled_i,
-  input  logic                       csr_bad_i,
   // Snapshot.
   input  logic                       snapshot_i,       // of snapshot_owner_i
   input  farrier_pkg::owner_t        snapshot_owner_i,
@@ -39,7 +22,8 @@ module counters (
 
   // Sums per owner.
   logic [farrier_pkg::RxCounters*64-1:0] rx_values;
-  logic [63:0]                           delivered_value, sent_value, stale_value;
+  logic [farrier_pkg::TxCounters*64-1:0] tx_values;
+  logic [63:0]                           delivered_value;
 
   for (genvar i = 0; i < farrier_pkg::RxCounters; i++) begin : g_rx
     owner_counter #(
@@ -49,9 +33,9 @@ module counters (
       .rst_ni,
       .clear_i,
       .clear_owner_i,
-      .add_i       (rx_valid_i && rx_count_i[i]),
-      .owner_i     (rx_owner_i),
-      .amount_i    (rx_amount_i),
+      .add_i       (rx_i.valid && rx_i.count[i]),
+      .owner_i     (rx_i.owner),
+      .amount_i    (rx_i.amount),
       .read_i      (snapshot_i),
       .read_owner_i(snapshot_owner_i),
       .value_o     (rx_values[64*i+:64])
@@ -63,83 +47,47 @@ module counters (
     .rst_ni,
     .clear_i,
     .clear_owner_i,
-    .add_i       (delivered_i),
-    .owner_i     (delivered_owner_i),
+    .add_i       (rx_i.delivered),
+    .owner_i     (rx_i.delivered_owner),
     .amount_i    (1'b1),
     .read_i      (snapshot_i),
     .read_owner_i(snapshot_owner_i),
     .value_o     (delivered_value)
   );
 
-  owner_counter u_sent (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
-    .clear_owner_i,
-    .add_i       (tx_sent_i),
-    .owner_i     (tx_owner_i),
-    .amount_i    (1'b1),
-    .read_i      (snapshot_i),
-    .read_owner_i(snapshot_owner_i),
-    .value_o     (sent_value)
-  );
-
-  owner_counter u_stale (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
-    .clear_owner_i,
-    .add_i       (tx_stale_i),
-    .owner_i     (tx_owner_i),
-    .amount_i    (1'b1),
-    .read_i      (snapshot_i),
-    .read_owner_i(snapshot_owner_i),
-    .value_o     (stale_value)
-  );
+  for (genvar i = 0; i < farrier_pkg::TxCounters; i++) begin : g_tx
+    owner_counter u_counter (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .clear_owner_i,
+      .add_i       (tx_i.count[i]),
+      .owner_i     (tx_i.owner),
+      .amount_i    (1'b1),
+      .read_i      (snapshot_i),
+      .read_owner_i(snapshot_owner_i),
+      .value_o     (tx_values[64*i+:64])
+    );
+  end
 
   // Global sums.
-  logic [farrier_regs_pkg::GlobalCounters*64-1:0] global_q, global_snapshot_q;
+  localparam int Globals = farrier_regs_pkg::GlobalCounters;
+  logic [Globals*64-1:0] global_q, global_snapshot_q;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      global_q <= '0;
-    end else begin
-      if (packet_seen_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterRxPackets+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterRxPackets+:64] + 64'd1;
-        global_q[64*farrier_regs_pkg::GlobalCounterRxBytes+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterRxBytes+:64] + {48'd0, packet_bytes_i};
-      end
-      if (malformed_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterRxMalformed+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterRxMalformed+:64] + 64'd1;
-      end
-      if (oversize_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterRxOversize+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterRxOversize+:64] + 64'd1;
-      end
-      if (memory_full_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterRxMemoryFull+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterRxMemoryFull+:64] + 64'd1;
-      end
-      if (tx_packet_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterTxPackets+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterTxPackets+:64] + 64'd1;
-        global_q[64*farrier_regs_pkg::GlobalCounterTxBytes+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterTxBytes+:64] + {48'd0, tx_bytes_i};
-      end
-      if (tx_bad_prefix_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterTxBadPrefix+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterTxBadPrefix+:64] + 64'd1;
-      end
-      if (tx_disabled_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterTxDisabled+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterTxDisabled+:64] + 64'd1;
-      end
-      if (csr_bad_i) begin
-        global_q[64*farrier_regs_pkg::GlobalCounterCsrBadAccess+:64] <=
-            global_q[64*farrier_regs_pkg::GlobalCounterCsrBadAccess+:64] + 64'd1;
-      end
+  for (genvar i = 0; i < Globals; i++) begin : g_global
+    logic [15:0] amount;
+
+    if (i == farrier_regs_pkg::GlobalCounterRxBytes) begin : g_rx_bytes
+      assign amount = rx_bytes_i;
+    end else if (i == farrier_regs_pkg::GlobalCounterTxBytes) begin : g_tx_bytes
+      assign amount = tx_bytes_i;
+    end else begin : g_one
+      assign amount = 16'd1;
+    end
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) global_q[64*i+:64] <= '0;
+      else if (global_i[i]) global_q[64*i+:64] <= global_q[64*i+:64] + {48'd0, amount};
     end
   end
 
@@ -181,8 +129,14 @@ module counters (
             rx_values[64*farrier_pkg::RxCountDropDiscarded+:64];
         owner_snapshot_q[64*farrier_regs_pkg::OwnerCounterHeld+:64] <=
             rx_values[64*farrier_pkg::RxCountHeld+:64];
-        owner_snapshot_q[64*farrier_regs_pkg::OwnerCounterTx+:64] <= sent_value;
-        owner_snapshot_q[64*farrier_regs_pkg::OwnerCounterTxStale+:64] <= stale_value;
+        owner_snapshot_q[64*farrier_regs_pkg::OwnerCounterTx+:64] <=
+            tx_values[64*farrier_pkg::TxCountSent+:64];
+        owner_snapshot_q[64*farrier_regs_pkg::OwnerCounterTxFull+:64] <=
+            tx_values[64*farrier_pkg::TxCountFull+:64];
+        owner_snapshot_q[64*farrier_regs_pkg::OwnerCounterTxClamped+:64] <=
+            tx_values[64*farrier_pkg::TxCountClamped+:64];
+        owner_snapshot_q[64*farrier_regs_pkg::OwnerCounterTxStale+:64] <=
+            tx_values[64*farrier_pkg::TxCountStale+:64];
       end
     end
   end

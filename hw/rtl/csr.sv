@@ -1,8 +1,11 @@
-// The CSR window: global registers are here; owner rows, filters, credits and counters are asked.
+// The CSR window: global registers are here; owner rows, filters, credits, counters and the blocks with
+// tables of their own are asked.
 module csr #(
   parameter int unsigned Functions = 2,
   parameter int unsigned Queues = 16,
   parameter int unsigned HoldCells = 3072,
+  parameter int unsigned TxCells = 0,
+  parameter int unsigned PacingSlots = 0,
   parameter int unsigned V4FlowDepth = 2048,
   parameter int unsigned V4ListenDepth = 2048,
   parameter int unsigned V6FlowDepth = 512,
@@ -21,39 +24,21 @@ module csr #(
   output logic                    done_o,            // for one cycle
   output logic [31:0]             data_o,
   // Configuration.
-  output farrier_pkg::owner_t     default_owner_o,
-  output logic [41:0]             watchdog_ns_o,     // 0 = never
-  output logic [31:0]             drain_gap_ns_o,
-  output logic [3:0]              enabled_o,         // per function
-  output logic [3:0]              raw_o,             // per function
+  output farrier_pkg::config_t    config_o,
   output logic                    changed_o,         // a global register was written
   // Credits.
   output logic                    doorbell_o,
   output logic [5:0]              doorbell_queue_o,  // 16 f + q
   output logic [15:0]             doorbell_count_o,
   output logic [3:0]              reset_credits_o,   // per function
-  // Owner rows.
-  output logic                    op_valid_o,        // held until op_done_i
-  output farrier_pkg::owner_op_e  op_o,
-  output farrier_pkg::owner_t     op_owner_o,
-  output logic [2:0]              op_word_o,
-  output logic [31:0]             op_data_o,
-  input  logic                    op_done_i,
-  input  logic [31:0]             op_data_i,
-  input  logic                    op_bad_i,
-  // Filters.
-  output logic                    filter_commit_o,   // for one cycle
-  output logic                    filter_read_o,     // held until filter_done_i
-  output logic [1:0]              filter_table_o,
-  output logic [1:0]              filter_way_o,
-  output logic [15:0]             filter_index_o,
-  output logic                    filter_valid_o,
-  output logic [7:0]              filter_owner_o,
-  output logic [319:0]            filter_key_o,
-  input  logic                    filter_done_i,
-  input  logic                    filter_valid_i,
-  input  logic [7:0]              filter_owner_i,
-  input  logic [319:0]            filter_key_i,
+  // Who answers by himself.
+  output farrier_pkg::owner_request_t   owner_o,
+  input  farrier_pkg::owner_response_t  owner_i,
+  output farrier_pkg::filter_request_t  filter_o,
+  input  farrier_pkg::filter_response_t filter_i,
+  output logic [farrier_pkg::Blocks-1:0] block_valid_o,  // held until done
+  output farrier_pkg::block_request_t   block_o,
+  input  farrier_pkg::block_response_t [farrier_pkg::Blocks-1:0] block_i,
   // Counters.
   input  logic                    snapshot_done_i,   // the snapshot an owner operation started
   output logic [5:0]              counter_word_o,
@@ -67,13 +52,16 @@ module csr #(
     StateOwner,     // waits for the owner table
     StateSnapshot,  // waits for the counters
     StateFilter,    // waits for the filters
+    StateBlock,     // waits for a block
     StateDone       // a request's last cycle
   } state_e;
 
   state_e       state_q;
   logic [31:0]  epoch_q, scratch_q, time_hi_q, watchdog_us_q, drain_gap_q, data_q;
   logic [7:0]   default_owner_q;
-  logic [3:0]   disabled_q, raw_q;  // disabled, so that reset is all zeros
+  logic [3:0]   disabled_q, raw_q, guard_q;  // disabled, so that reset is all zeros
+  logic [31:0]  pony_ports_q;       // {high, low}
+  logic [41:0]  watchdog_ns_q;
   logic [319:0] key_q;
   logic [8:0]   value_q;            // {valid, owner}
   logic [1:0]   lease_state_q, lease_function_q;
@@ -119,6 +107,25 @@ module csr #(
     fits_depth = {1'b0, data_i[farrier_regs_pkg::FilterCommandIndexLsb+:16]} < depth;
   end
 
+  // Blocks by address. Arrays are decoded whole; what a block lacks it calls bad.
+  logic                is_block;
+  farrier_pkg::block_e block;
+
+  always_comb begin
+    is_block = in_window;
+    block    = farrier_pkg::BlockTx;
+    if (at[19:6] == 14'h0005 || at[19:6] == 14'h0006 || at[19:6] == 14'h0007) begin
+      block = farrier_pkg::BlockRules;
+    end else if (at[19:9] == 11'h002) begin
+      block = farrier_pkg::BlockRss;
+    end else if (at[19:5] == 15'h0004) begin
+      block = farrier_pkg::BlockHeartbeat;
+    end else if (!(at[19:5] == 15'h0005 || at[19:8] == 12'h006 || at[19:9] == 11'h004 ||
+                   (at[19:14] == 6'b000100 && at[5]))) begin
+      is_block = 1'b0;
+    end
+  end
+
   // Reads that are answered here.
   logic        read_known;
   logic [31:0] read_data;
@@ -133,6 +140,7 @@ module csr #(
     end else if (is_function) begin
       read_data[farrier_regs_pkg::FunctionControlEnableLsb] = !disabled_q[index];
       read_data[farrier_regs_pkg::FunctionControlRawLsb]    = raw_q[index];
+      read_data[farrier_regs_pkg::FunctionControlGuardLsb]  = guard_q[index];
     end else if (is_depth) begin
       read_data = {15'd0, depth};
     end else begin
@@ -147,6 +155,9 @@ module csr #(
         farrier_regs_pkg::RegFunctions: read_data = Functions;
         farrier_regs_pkg::RegQueues: read_data = Queues;
         farrier_regs_pkg::RegHoldCells: read_data = HoldCells;
+        farrier_regs_pkg::RegTxCells: read_data = TxCells;
+        farrier_regs_pkg::RegPacingSlots: read_data = PacingSlots;
+        farrier_regs_pkg::RegPonyPorts: read_data = pony_ports_q;
         farrier_regs_pkg::RegMtu: read_data = farrier_regs_pkg::MaxPacketBytes;
         farrier_regs_pkg::RegMacLo: read_data = mac_i[31:0];
         farrier_regs_pkg::RegMacHi: read_data = {16'd0, mac_i[47:32]};
@@ -181,7 +192,8 @@ module csr #(
       unique case (at)
         farrier_regs_pkg::RegEpoch, farrier_regs_pkg::RegScratch, farrier_regs_pkg::RegLease,
         farrier_regs_pkg::RegDefaultOwner, farrier_regs_pkg::RegWatchdogUs,
-        farrier_regs_pkg::RegDrainGapNs, farrier_regs_pkg::RegFilterValue: ;
+        farrier_regs_pkg::RegDrainGapNs, farrier_regs_pkg::RegFilterValue,
+        farrier_regs_pkg::RegPonyPorts: ;
         farrier_regs_pkg::RegCredit: write_known = in_window && queue_exists;
         farrier_regs_pkg::RegFilterCommit, farrier_regs_pkg::RegFilterRead: begin
           write_known = in_window && fits_depth;
@@ -202,15 +214,21 @@ module csr #(
     is_snapshot = in_window && at == farrier_regs_pkg::RegCounterSnapshot;
     to_owner    = start && ((is_row && (!write_i || write_known)) || (start_write && is_snapshot));
 
-    op_word_o = at[4:2];
-    op_data_o = data_i;
-    op_owner_o = is_snapshot ? data_i[7:0] : at[13:6];
-    op_o      = farrier_pkg::OwnerOpRead;
-    if (is_snapshot) op_o = farrier_pkg::OwnerOpSnapshot;
+    owner_o.valid = state_q == StateOwner;
+    owner_o.owner = is_snapshot ? data_i[7:0] : at[13:6];
+    owner_o.word  = at[4:2];
+    owner_o.data  = data_i;
+    owner_o.op    = farrier_pkg::OwnerOpRead;
+    if (is_snapshot) owner_o.op = farrier_pkg::OwnerOpSnapshot;
     else if (write_i) begin
-      op_o = (at[4:2] == 3'd0) ? farrier_pkg::OwnerOpSwitch : farrier_pkg::OwnerOpQuota;
+      owner_o.op = (at[4:2] == 3'd0) ? farrier_pkg::OwnerOpSwitch : farrier_pkg::OwnerOpQuota;
     end
-    op_valid_o = state_q == StateOwner;
+
+    block_valid_o        = '0;
+    block_valid_o[block] = state_q == StateBlock;
+    block_o.write        = write_i;
+    block_o.address      = at;
+    block_o.data         = data_i;
 
     doorbell_o       = start_write && at == farrier_regs_pkg::RegCredit;
     doorbell_queue_o = {data_i[farrier_regs_pkg::CreditDoorbellFunctionLsb+:2],
@@ -222,28 +240,38 @@ module csr #(
     end
     changed_o        = start_write;
 
-    filter_commit_o = start_write && at == farrier_regs_pkg::RegFilterCommit;
-    filter_read_o   = state_q == StateFilter;
-    filter_table_o  = data_i[farrier_regs_pkg::FilterCommandTableLsb+:2];
-    filter_way_o    = data_i[farrier_regs_pkg::FilterCommandWayLsb+:2];
-    filter_index_o  = data_i[farrier_regs_pkg::FilterCommandIndexLsb+:16];
-    filter_valid_o  = data_i[farrier_regs_pkg::FilterCommandValidLsb];
-    filter_owner_o  = value_q[7:0];
-    filter_key_o    = key_q;
+    filter_o.commit = start_write && at == farrier_regs_pkg::RegFilterCommit;
+    filter_o.read   = state_q == StateFilter;
+    filter_o.tbl    = data_i[farrier_regs_pkg::FilterCommandTableLsb+:2];
+    filter_o.way    = data_i[farrier_regs_pkg::FilterCommandWayLsb+:2];
+    filter_o.index  = data_i[farrier_regs_pkg::FilterCommandIndexLsb+:16];
+    filter_o.valid  = data_i[farrier_regs_pkg::FilterCommandValidLsb];
+    filter_o.owner  = value_q[7:0];
+    filter_o.key    = key_q;
 
     counter_word_o   = at[7:2];
     counter_global_o = is_global_counter;
 
-    bad_o = (start && (write_i ? !write_known : !(read_known || is_row))) ||
-            (state_q == StateOwner && op_done_i && op_bad_i);
+  end
+
+  always_comb begin
+    bad_o = (start && !is_block && (write_i ? !write_known : !(read_known || is_row))) ||
+            (state_q == StateOwner && owner_i.done && owner_i.bad) ||
+            (state_q == StateBlock && block_i[block].done && block_i[block].bad);
     done_o = state_q == StateDone;
     data_o = data_q;
   end
 
-  assign default_owner_o = default_owner_q;
-  assign drain_gap_ns_o  = drain_gap_q;
-  assign enabled_o       = ~disabled_q & 4'((1 << Functions) - 1);
-  assign raw_o           = raw_q;
+  always_comb begin
+    config_o.default_owner = default_owner_q;
+    config_o.watchdog_ns   = watchdog_ns_q;
+    config_o.drain_gap_ns  = drain_gap_q;
+    config_o.enabled       = ~disabled_q & 4'((1 << Functions) - 1);
+    config_o.raw           = raw_q;
+    config_o.guard         = guard_q;
+    config_o.pony_low      = pony_ports_q[farrier_regs_pkg::PortRangeLowLsb+:16];
+    config_o.pony_high     = pony_ports_q[farrier_regs_pkg::PortRangeHighLsb+:16];
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -256,6 +284,8 @@ module csr #(
       drain_gap_q        <= '0;
       disabled_q         <= '0;
       raw_q              <= '0;
+      guard_q            <= '0;
+      pony_ports_q       <= 32'd1;
       key_q              <= '0;
       value_q            <= '0;
       lease_state_q      <= '0;
@@ -264,13 +294,15 @@ module csr #(
     end else begin
       unique case (state_q)
         StateIdle: begin
-          if (to_owner) state_q <= StateOwner;
+          if (start && is_block) state_q <= StateBlock;
+          else if (to_owner) state_q <= StateOwner;
           else if (start_write && at == farrier_regs_pkg::RegFilterRead) state_q <= StateFilter;
           else if (start) state_q <= StateDone;
         end
-        StateOwner: if (op_done_i) state_q <= is_snapshot ? StateSnapshot : StateDone;
+        StateOwner: if (owner_i.done) state_q <= is_snapshot ? StateSnapshot : StateDone;
         StateSnapshot: if (snapshot_done_i) state_q <= StateDone;
-        StateFilter: if (filter_done_i) state_q <= StateDone;
+        StateFilter: if (filter_i.done) state_q <= StateDone;
+        StateBlock: if (block_i[block].done) state_q <= StateDone;
         default: state_q <= StateIdle;
       endcase
 
@@ -282,6 +314,7 @@ module csr #(
         else if (is_function) begin
           disabled_q[index] <= !data_i[farrier_regs_pkg::FunctionControlEnableLsb];
           raw_q[index]      <= data_i[farrier_regs_pkg::FunctionControlRawLsb];
+          guard_q[index]    <= data_i[farrier_regs_pkg::FunctionControlGuardLsb];
         end else begin
           unique case (at)
             farrier_regs_pkg::RegEpoch: epoch_q <= data_i;
@@ -299,6 +332,7 @@ module csr #(
             farrier_regs_pkg::RegDefaultOwner: default_owner_q <= data_i[7:0];
             farrier_regs_pkg::RegWatchdogUs: watchdog_us_q <= data_i;
             farrier_regs_pkg::RegDrainGapNs: drain_gap_q <= data_i;
+            farrier_regs_pkg::RegPonyPorts: pony_ports_q <= data_i;
             farrier_regs_pkg::RegFilterValue: begin
               value_q <= {data_i[farrier_regs_pkg::FilterValueValidLsb],
                           data_i[farrier_regs_pkg::FilterValueOwnerLsb+:8]};
@@ -307,15 +341,16 @@ module csr #(
           endcase
         end
       end
-      if (state_q == StateFilter && filter_done_i) begin
-        key_q   <= filter_key_i;
-        value_q <= {filter_valid_i, filter_owner_i};
+      if (state_q == StateFilter && filter_i.done) begin
+        key_q   <= filter_i.key;
+        value_q <= {filter_i.valid, filter_i.owner};
       end
     end
 
-    watchdog_ns_o <= 42'(watchdog_us_q) * 42'd1000;
+    watchdog_ns_q <= 42'(watchdog_us_q) * 42'd1000;
     if (start) data_q <= write_i ? '0 : read_data;
-    if (state_q == StateOwner && op_done_i) data_q <= op_data_i;
+    if (state_q == StateOwner && owner_i.done) data_q <= owner_i.data;
+    if (state_q == StateBlock && block_i[block].done) data_q <= write_i ? '0 : block_i[block].data;
   end
 
 endmodule

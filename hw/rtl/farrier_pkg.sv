@@ -114,6 +114,104 @@ package farrier_pkg;
   localparam int unsigned RxCountHeld = 7;
   localparam int unsigned RxCounters = 8;
 
+  // What software has set that is in no table.
+  typedef struct packed {
+    owner_t      default_owner;
+    logic [41:0] watchdog_ns;   // 0 = never
+    logic [31:0] drain_gap_ns;
+    logic [3:0]  enabled;       // per function
+    logic [3:0]  raw;           // per function
+    logic [3:0]  guard;         // per function
+    logic [15:0] pony_low;      // UDP ports of Pony; low > high: none
+    logic [15:0] pony_high;
+  } config_t;
+
+  // Software's request to the owner rows: held until done.
+  typedef struct packed {
+    logic        valid;
+    owner_op_e   op;
+    owner_t      owner;
+    logic [2:0]  word;  // for Read: which register of the row
+    logic [31:0] data;
+  } owner_request_t;
+
+  typedef struct packed {
+    logic        done;  // for one cycle
+    logic        bad;
+    logic [31:0] data;
+  } owner_response_t;
+
+  // Software's request to the exact filters.
+  typedef struct packed {
+    logic         commit;  // for one cycle: install or clear
+    logic         read;    // held until done
+    logic [1:0]   tbl;
+    logic [1:0]   way;
+    logic [15:0]  index;
+    logic         valid;
+    logic [7:0]   owner;
+    logic [319:0] key;
+  } filter_request_t;
+
+  typedef struct packed {
+    logic         done;    // for one cycle
+    logic         valid;   // with it: the entry
+    logic [7:0]   owner;
+    logic [319:0] key;
+  } filter_response_t;
+
+  // A CSR access that a block answers by itself. The request is the same for all blocks but for
+  // `valid`, which is held until done.
+  typedef enum logic [1:0] {
+    BlockRules = 2'd0,  // RULE_*
+    BlockRss = 2'd1,    // RSS_*
+    BlockTx = 2'd2,     // GUARD_*, CLASS_*, FUNCTION_CLASS, FUNCTION_TX_QUOTA, OWNER_TX_*
+    BlockHeartbeat = 2'd3
+  } block_e;
+  localparam int unsigned Blocks = 4;
+
+  typedef struct packed {
+    logic        write;
+    logic [19:0] address;  // byte offset in the window, aligned
+    logic [31:0] data;
+  } block_request_t;
+
+  typedef struct packed {
+    logic        done;  // for one cycle
+    logic        bad;   // with it: csr_bad_access
+    logic [31:0] data;
+  } block_response_t;
+
+  // An owner row's new state, for TX.
+  typedef struct packed {
+    logic        valid;
+    owner_t      owner;
+    logic [1:0]  state;
+    logic [11:0] generation;
+  } switched_t;
+
+  // What RX counts per owner in one cycle: at the decision, and when a packet has gone to its function.
+  typedef struct packed {
+    logic                  valid;
+    owner_t                owner;
+    logic [RxCounters-1:0] count;
+    logic [CellBits:0]     amount;
+    logic                  delivered;
+    owner_t                delivered_owner;
+  } rx_count_t;
+
+  // What TX counts per owner in one cycle.
+  localparam int unsigned TxCountSent = 0;
+  localparam int unsigned TxCountStale = 1;
+  localparam int unsigned TxCountFull = 2;
+  localparam int unsigned TxCountClamped = 3;
+  localparam int unsigned TxCounters = 4;
+
+  typedef struct packed {
+    owner_t                owner;
+    logic [TxCounters-1:0] count;
+  } tx_count_t;
+
   // Bytes in a beat whose tkeep is contiguous from byte 0.
   function automatic logic [6:0] keep_bytes(logic [63:0] keep);
     keep_bytes = 7'($countones(keep));

@@ -71,7 +71,7 @@ TEST_P(CsrTest, BitsWithoutAFieldReadZero) {
   Write(regs::kRegDefaultOwner, 0xFFFFFF07);
   EXPECT_EQ(Read(regs::kRegDefaultOwner), 7u);
   SetDefaultOwner(0);
-  Write(regs::kRegFunctionControl(0), 0xFFFFFFF9);
+  Write(regs::kRegFunctionControl(0), 0xFFFFFFF1);
   EXPECT_EQ(Read(regs::kRegFunctionControl(0)), 1u);
 }
 
@@ -97,7 +97,7 @@ TEST_P(CsrTest, HolesReadZeroAndCount) {
                             0x0204,
                             0x0FFC,
                             0x8000,
-                            regs::kRegOwnerSwitch(0) + 0x20,
+                            regs::kRegOwnerSwitch(0) + 0x2C,
                             regs::kRegOwnerSwitch(255) + 0x3C,
                             regs::kRegOwnerSwitch(256),
                             regs::kRegOwnerCounter(regs::kOwnerCounters),

@@ -1,0 +1,448 @@
+// RX, from the wire to the functions: ingress (cells) -> parser -> filter -> owner table -> egress; the
+// reclaimer takes the cells of what was dropped.
+module rx_path #(
+  parameter int unsigned Functions = 2,
+  parameter int unsigned Queues = 16,
+  parameter int unsigned HoldCells = 3072,
+  parameter int unsigned V4FlowDepth = 2048,
+  parameter int unsigned V4ListenDepth = 2048,
+  parameter int unsigned V6FlowDepth = 512,
+  parameter int unsigned V6ListenDepth = 512
+) (
+  input  logic                      clk_i,
+  input  logic                      rst_ni,
+  input  logic                      clear_i,         // after reset: tables are cleared, entry by entry
+  input  logic [15:0]               clear_index_i,
+  input  logic [63:0]               time_i,          // ns
+  // Software.
+  input  farrier_pkg::config_t      config_i,
+  input  logic                      changed_i,       // a global register was written
+  input  farrier_pkg::owner_request_t   owner_i,
+  output farrier_pkg::owner_response_t  owner_o,
+  output logic [farrier_pkg::CellBits:0] parked_o,   // by owner_i.owner, packets, when it is done
+  input  logic [31:0]               tx_seen_i,       // of owner_i.owner
+  input  farrier_pkg::filter_request_t  filter_i,
+  output farrier_pkg::filter_response_t filter_o,
+  // Credits: software's doorbell, and the simulation's port.
+  input  logic                      doorbell_i,
+  input  logic [5:0]                doorbell_queue_i, // 16 f + q
+  input  logic [15:0]               doorbell_count_i,
+  input  logic [3:0]                reset_credits_i,  // per function
+  input  logic                      grant_i,
+  input  logic [5:0]                grant_queue_i,
+  input  logic [15:0]               grant_count_i,
+  output logic                      grant_ready_o,
+  // From the wire; never waits.
+  input  logic                      rx_valid_i,
+  input  logic [511:0]              rx_data_i,
+  input  logic [63:0]               rx_keep_i,
+  input  logic                      rx_last_i,
+  // To the functions, a lane each.
+  output logic [Functions-1:0]      c2h_valid_o,
+  output logic [Functions*512-1:0]  c2h_data_o,
+  output logic [Functions*64-1:0]   c2h_keep_o,
+  output logic [Functions-1:0]      c2h_last_o,
+  output logic [Functions*16-1:0]   c2h_size_o,
+  output logic [Functions*16-1:0]   c2h_src_o,
+  output logic [Functions*16-1:0]   c2h_dst_o,
+  output logic [Functions*4-1:0]    c2h_queue_o,
+  input  logic [Functions-1:0]      c2h_ready_i,
+  // To TX, and to the counters.
+  output farrier_pkg::switched_t    switched_o,
+  output farrier_pkg::rx_count_t    count_o,
+  output logic                      packet_seen_o,   // one packet was decided, good or bad
+  output logic [15:0]               packet_bytes_o,
+  output logic                      malformed_o,
+  output logic                      oversize_o,
+  output logic                      memory_full_o,
+  output logic                      idle_o,          // nothing moves before wake_o or an input
+  output logic [63:0]               wake_o           // ns; all ones = never
+);
+
+  localparam int unsigned CellBits = farrier_pkg::CellBits;
+  localparam int unsigned MarkPlaces = 16;
+  localparam int unsigned Cells = (1 << CellBits) - MarkPlaces;  // so that deliveries always fit
+  localparam int unsigned DecideDepth = 64;
+
+  if (HoldCells < 1 || HoldCells + 64 > Cells) begin : g_check_cells
+    $error("farrier_card: HoldCells must leave 64 cells for packets passing");
+  end
+
+  // Packet memory, its links, and what is known of each packet. Who follows a link of cells or of
+  // parked packets has a copy of them.
+  logic                      cell_valid, cell_take;
+  farrier_pkg::cell_t        cell_next;
+  logic                      memory_write, memory_read;
+  logic [CellBits+2:0]       memory_write_address, memory_read_address;
+  logic [511:0]              memory_write_data, memory_read_data;
+  logic                      link_write, egress_link_read, reclaim_link_read;
+  farrier_pkg::cell_t        link_write_address, egress_link_address, reclaim_link_address;
+  farrier_pkg::cell_link_t   link_write_data, egress_link, reclaim_link;
+  logic                      park_write, reclaim_packet_read;
+  farrier_pkg::cell_t        park_address, reclaim_packet_address, reclaim_packet;
+  farrier_pkg::packet_link_t park_link;
+  logic                      meta_read;
+  farrier_pkg::cell_t        meta_address;
+  farrier_pkg::packet_meta_t meta;
+  logic                      egress_free, reclaim_free, reclaim_free_ready, all_free;
+  farrier_pkg::cell_t        egress_free_cell, reclaim_free_cell;
+
+  ram_1r1w #(
+    .Width(512),
+    .Depth(8 << CellBits)
+  ) u_memory (
+    .clk_i,
+    .write_i(memory_write),
+    .waddr_i(memory_write_address),
+    .wdata_i(memory_write_data),
+    .read_i (memory_read),
+    .raddr_i(memory_read_address),
+    .rdata_o(memory_read_data)
+  );
+
+  ram_1r1w #(
+    .Width($bits(link_write_data)),
+    .Depth(1 << CellBits)
+  ) u_links_egress (
+    .clk_i,
+    .write_i(link_write),
+    .waddr_i(link_write_address),
+    .wdata_i(link_write_data),
+    .read_i (egress_link_read),
+    .raddr_i(egress_link_address),
+    .rdata_o(egress_link)
+  );
+
+  ram_1r1w #(
+    .Width($bits(link_write_data)),
+    .Depth(1 << CellBits)
+  ) u_links_reclaimer (
+    .clk_i,
+    .write_i(link_write),
+    .waddr_i(link_write_address),
+    .wdata_i(link_write_data),
+    .read_i (reclaim_link_read),
+    .raddr_i(reclaim_link_address),
+    .rdata_o(reclaim_link)
+  );
+
+  ram_1r1w #(
+    .Width(CellBits),
+    .Depth(1 << CellBits)
+  ) u_parked_reclaimer (
+    .clk_i,
+    .write_i(park_write),
+    .waddr_i(park_address),
+    .wdata_i(park_link.head),
+    .read_i (reclaim_packet_read),
+    .raddr_i(reclaim_packet_address),
+    .rdata_o(reclaim_packet)
+  );
+
+  cell_allocator #(
+    .Cells(Cells)
+  ) u_allocator (
+    .clk_i,
+    .rst_ni,
+    .valid_o       (cell_valid),
+    .cell_o        (cell_next),
+    .take_i        (cell_take),
+    .free_a_i      (egress_free),
+    .free_a_cell_i (egress_free_cell),
+    .free_b_i      (reclaim_free),
+    .free_b_cell_i (reclaim_free_cell),
+    .free_b_ready_o(reclaim_free_ready),
+    .all_free_o    (all_free)
+  );
+
+  // RX, up to the owner.
+  logic                       ingress_valid, parsed_valid, found_valid, found_hit;
+  farrier_pkg::rx_packet_t    ingress_packet, parsed_packet, found_packet;
+  logic [63:0]                ingress_arrival;
+  logic [1023:0]              ingress_header;
+  farrier_pkg::packet_meta_t  parsed_meta;
+  farrier_pkg::filter_query_t parsed_query;
+  farrier_pkg::owner_t        found_owner;
+
+  rx_ingress u_ingress (
+    .clk_i,
+    .rst_ni,
+    .time_i,
+    .rx_valid_i,
+    .rx_data_i,
+    .rx_keep_i,
+    .rx_last_i,
+    .cell_valid_i   (cell_valid),
+    .cell_i         (cell_next),
+    .cell_take_o    (cell_take),
+    .write_o        (memory_write),
+    .write_address_o(memory_write_address),
+    .write_data_o   (memory_write_data),
+    .link_write_o   (link_write),
+    .link_address_o (link_write_address),
+    .link_o         (link_write_data),
+    .packet_valid_o (ingress_valid),
+    .packet_o       (ingress_packet),
+    .arrival_o      (ingress_arrival),
+    .header_o       (ingress_header)
+  );
+
+  rx_parser u_parser (
+    .clk_i,
+    .rst_ni,
+    .valid_i  (ingress_valid),
+    .packet_i (ingress_packet),
+    .arrival_i(ingress_arrival),
+    .header_i (ingress_header),
+    .valid_o  (parsed_valid),
+    .packet_o (parsed_packet),
+    .meta_o   (parsed_meta),
+    .query_o  (parsed_query)
+  );
+
+  ram_1r1w #(
+    .Width($bits(parsed_meta)),
+    .Depth(1 << CellBits)
+  ) u_meta (
+    .clk_i,
+    .write_i(parsed_valid && parsed_packet.stored),
+    .waddr_i(parsed_packet.head),
+    .wdata_i(parsed_meta),
+    .read_i (meta_read),
+    .raddr_i(meta_address),
+    .rdata_o(meta)
+  );
+
+  rx_filter #(
+    .V4FlowDepth  (V4FlowDepth),
+    .V4ListenDepth(V4ListenDepth),
+    .V6FlowDepth  (V6FlowDepth),
+    .V6ListenDepth(V6ListenDepth)
+  ) u_filter (
+    .clk_i,
+    .rst_ni,
+    .valid_i        (parsed_valid),
+    .packet_i       (parsed_packet),
+    .query_i        (parsed_query),
+    .valid_o        (found_valid),
+    .packet_o       (found_packet),
+    .hit_o          (found_hit),
+    .owner_o        (found_owner),
+    .clear_i,
+    .clear_index_i,
+    .commit_i       (filter_i.commit),
+    .read_i         (filter_i.read),
+    .command_table_i(filter_i.tbl),
+    .command_way_i  (filter_i.way),
+    .command_index_i(filter_i.index),
+    .command_valid_i(filter_i.valid),
+    .command_owner_i(filter_i.owner),
+    .command_key_i  (filter_i.key),
+    .read_done_o    (filter_o.done),
+    .read_valid_o   (filter_o.valid),
+    .read_owner_o   (filter_o.owner),
+    .read_key_o     (filter_o.key)
+  );
+
+  // Packets wait here while the owner table does something else.
+  logic                       decide_valid, decide_ready, decide_hit, decide_full;
+  farrier_pkg::rx_packet_t    decide_packet;
+  farrier_pkg::owner_t        decide_owner;
+  logic [$clog2(DecideDepth):0] decide_level;
+
+  fifo #(
+    .Width($bits(found_packet) + farrier_pkg::OwnerBits + 1),
+    .Depth(DecideDepth)
+  ) u_decide (
+    .clk_i,
+    .rst_ni,
+    .push_i (found_valid),
+    .data_i ({found_hit, found_owner, found_packet}),
+    .full_o (decide_full),
+    .valid_o(decide_valid),
+    .data_o ({decide_hit, decide_owner, decide_packet}),
+    .pop_i  (decide_valid && decide_ready),
+    .level_o(decide_level)
+  );
+
+  // Owners.
+  logic [63:0]            one, two;
+  logic                   granted, credit_take;
+  logic [5:0]             credit_queue;
+  logic                   deliver, mark_gone, reclaim_valid, owners_idle;
+  farrier_pkg::delivery_t delivery;
+  farrier_pkg::reclaim_t  reclaim;
+
+  owner_table #(
+    .Functions (Functions),
+    .Queues    (Queues),
+    .HoldCells (HoldCells),
+    .MarkPlaces(MarkPlaces)
+  ) u_owners (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .clear_index_i        (clear_index_i[7:0]),
+    .time_i,
+    .default_owner_i      (config_i.default_owner),
+    .watchdog_ns_i        (config_i.watchdog_ns),
+    .drain_gap_ns_i       (config_i.drain_gap_ns),
+    .enabled_i            (config_i.enabled),
+    .raw_i                (config_i.raw),
+    .wake_i               (changed_i),
+    .valid_i              (decide_valid),
+    .ready_o              (decide_ready),
+    .pressure_i           (decide_level >= 7'd16),
+    .crowded_i            (decide_level >= 7'd40),
+    .packet_i             (decide_packet),
+    .hit_i                (decide_hit),
+    .owner_i              (decide_owner),
+    .op_valid_i           (owner_i.valid),
+    .op_i                 (owner_i.op),
+    .op_owner_i           (owner_i.owner),
+    .op_word_i            (owner_i.word),
+    .op_data_i            (owner_i.data),
+    .op_tx_seen_i         (tx_seen_i),
+    .op_done_o            (owner_o.done),
+    .op_data_o            (owner_o.data),
+    .op_bad_o             (owner_o.bad),
+    .op_parked_o          (parked_o),
+    .one_i                (one),
+    .two_i                (two),
+    .granted_i            (granted),
+    .take_o               (credit_take),
+    .take_queue_o         (credit_queue),
+    .deliver_o            (deliver),
+    .delivery_o           (delivery),
+    .mark_gone_i          (mark_gone),
+    .reclaim_valid_o      (reclaim_valid),
+    .reclaim_o            (reclaim),
+    .park_write_o         (park_write),
+    .park_address_o       (park_address),
+    .park_link_o          (park_link),
+    .switched_o           (switched_o.valid),
+    .switched_owner_o     (switched_o.owner),
+    .switched_state_o     (switched_o.state),
+    .switched_generation_o(switched_o.generation),
+    .count_valid_o        (count_o.valid),
+    .count_owner_o        (count_o.owner),
+    .count_o              (count_o.count),
+    .count_amount_o       (count_o.amount),
+    .packet_seen_o,
+    .packet_bytes_o,
+    .malformed_o,
+    .oversize_o,
+    .memory_full_o,
+    .idle_o               (owners_idle),
+    .wake_o
+  );
+
+  credits u_credits (
+    .clk_i,
+    .rst_ni,
+    .take_i          (credit_take),
+    .take_queue_i    (credit_queue),
+    .doorbell_i,
+    .doorbell_queue_i,
+    .doorbell_count_i,
+    .grant_i,
+    .grant_queue_i,
+    .grant_count_i,
+    .grant_ready_o,
+    .reset_i         (reset_credits_i),
+    .granted_o       (granted),
+    .one_o           (one),
+    .two_o           (two)
+  );
+
+  logic reclaimer_idle;
+
+  cell_reclaimer u_reclaimer (
+    .clk_i,
+    .rst_ni,
+    .push_i          (reclaim_valid),
+    .reclaim_i       (reclaim),
+    .idle_o          (reclaimer_idle),
+    .link_read_o     (reclaim_link_read),
+    .link_address_o  (reclaim_link_address),
+    .link_i          (reclaim_link),
+    .packet_read_o   (reclaim_packet_read),
+    .packet_address_o(reclaim_packet_address),
+    .packet_i        (reclaim_packet),
+    .free_o          (reclaim_free),
+    .free_cell_o     (reclaim_free_cell),
+    .free_ready_i    (reclaim_free_ready)
+  );
+
+  // Decided packets, in order. Each has a cell of its own and MARKs have places beside them, so
+  // that this cannot overflow.
+  logic                   egress_valid, egress_ready, egress_idle, deliveries_full;
+  farrier_pkg::delivery_t egress_delivery;
+  logic [CellBits:0]      deliveries_level;
+
+  fifo #(
+    .Width($bits(delivery)),
+    .Depth(1 << CellBits)
+  ) u_deliveries (
+    .clk_i,
+    .rst_ni,
+    .push_i (deliver),
+    .data_i (delivery),
+    .full_o (deliveries_full),
+    .valid_o(egress_valid),
+    .data_o (egress_delivery),
+    .pop_i  (egress_valid && egress_ready),
+    .level_o(deliveries_level)
+  );
+
+  rx_egress #(
+    .Functions(Functions)
+  ) u_rx_egress (
+    .clk_i,
+    .rst_ni,
+    .time_i,
+    .valid_i          (egress_valid),
+    .delivery_i       (egress_delivery),
+    .ready_o          (egress_ready),
+    .meta_read_o      (meta_read),
+    .meta_address_o   (meta_address),
+    .meta_i           (meta),
+    .link_read_o      (egress_link_read),
+    .link_address_o   (egress_link_address),
+    .link_i           (egress_link),
+    .read_o           (memory_read),
+    .read_address_o   (memory_read_address),
+    .read_data_i      (memory_read_data),
+    .free_o           (egress_free),
+    .free_cell_o      (egress_free_cell),
+    .delivered_o      (count_o.delivered),
+    .delivered_owner_o(count_o.delivered_owner),
+    .mark_gone_o      (mark_gone),
+    .idle_o           (egress_idle),
+    .c2h_valid_o,
+    .c2h_data_o,
+    .c2h_keep_o,
+    .c2h_last_o,
+    .c2h_size_o,
+    .c2h_src_o,
+    .c2h_dst_o,
+    .c2h_queue_o,
+    .c2h_ready_i
+  );
+
+  // Whether anything moves.
+  logic [6:0] recent_q;  // a frame may be between the wire and the owner table
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) recent_q <= '0;
+    else recent_q <= {recent_q[5:0], rx_valid_i};
+  end
+
+  assign idle_o = !rx_valid_i && recent_q == '0 && !decide_valid && owners_idle && reclaimer_idle &&
+                  egress_idle;
+
+  logic unused;
+  assign unused = ^{park_link.cells, config_i.guard, config_i.pony_low, config_i.pony_high, all_free,
+                    decide_full, deliveries_full, deliveries_level};
+
+endmodule
