@@ -35,6 +35,35 @@ package farrier_pkg;
     cell_t       head;    // first cell
   } rx_packet_t;
 
+  // What the parser read of a frame, for the filters, the rules and RSS. What a frame lacks is 0.
+  // Numbers are as a human would write them: the first byte is the most significant.
+  typedef struct packed {
+    logic         has_ports;   // l4_offset is set; else no exact filter applies
+    logic         ipv4;
+    logic         ipv6;
+    logic         fragment;
+    logic         tunnel;
+    logic         bad_header;
+    logic         pony;
+    logic         tagged;
+    logic [11:0]  vlan;        // id of the outermost tag
+    logic [15:0]  ether_type;  // innermost
+    logic [47:0]  dst_mac;
+    logic [47:0]  src_mac;
+    logic [7:0]   protocol;    // of the last header that was reached
+    logic [5:0]   dscp;
+    logic [127:0] dst_ip;      // IPv4: in the upper 32 bits
+    logic [127:0] src_ip;
+    logic [15:0]  dst_port;
+    logic [15:0]  src_port;
+  } classify_t;
+
+  // What was looked up for a packet and is told in its prefix.
+  typedef struct packed {
+    logic [31:0] rss_hash;
+    logic [5:0]  pacing_class;
+  } lookup_t;
+
   // What the exact filters are asked.
   typedef struct packed {
     logic         has_ports;  // else no exact filter applies
