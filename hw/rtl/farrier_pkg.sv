@@ -45,7 +45,7 @@ package farrier_pkg;
     logic         tunnel;
     logic         bad_header;
     logic         pony;
-    logic         tagged;
+    logic         has_vlan;    // RULE_VALUE's "tagged", a reserved word
     logic [11:0]  vlan;        // id of the outermost tag
     logic [15:0]  ether_type;  // innermost
     logic [47:0]  dst_mac;
