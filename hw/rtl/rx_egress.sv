@@ -15,6 +15,7 @@ module rx_egress #(
   output logic                       meta_read_o,
   output farrier_pkg::cell_t         meta_address_o,
   input  farrier_pkg::packet_meta_t  meta_i,
+  input  farrier_pkg::lookup_t       lookup_i,
   // Links between cells, likewise.
   output logic                       link_read_o,
   output farrier_pkg::cell_t         link_address_o,
@@ -127,6 +128,10 @@ module rx_egress #(
       prefix_d[8*farrier_regs_pkg::PrefixTime+:64]       = current.mark ? time_i : meta.arrival;
       prefix_d[8*farrier_regs_pkg::PrefixL3Offset+:8]    = meta.l3_offset;
       prefix_d[8*farrier_regs_pkg::PrefixL4Offset+:8]    = meta.l4_offset;
+      if (!current.mark) begin
+        prefix_d[8*farrier_regs_pkg::PrefixRssHash+:32]    = lookup_i.rss_hash;
+        prefix_d[8*farrier_regs_pkg::PrefixPacingClass+:6] = lookup_i.pacing_class;
+      end
     end
   end
 

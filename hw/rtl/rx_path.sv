@@ -84,6 +84,7 @@ module rx_path #(
   logic                      meta_read;
   farrier_pkg::cell_t        meta_address;
   farrier_pkg::packet_meta_t meta;
+  farrier_pkg::lookup_t      lookup;
   logic                      egress_free, reclaim_free, reclaim_free_ready, all_free;
   farrier_pkg::cell_t        egress_free_cell, reclaim_free_cell;
 
@@ -160,7 +161,8 @@ module rx_path #(
   farrier_pkg::rx_packet_t    ingress_packet, parsed_packet, found_packet;
   logic [63:0]                ingress_arrival;
   logic [1023:0]              ingress_header;
-  farrier_pkg::packet_meta_t  parsed_meta;
+  farrier_pkg::packet_meta_t  parsed_meta, found_meta;
+  farrier_pkg::classify_t     parsed_classify;
   farrier_pkg::filter_query_t parsed_query;
   farrier_pkg::owner_t        found_owner;
 
@@ -194,23 +196,48 @@ module rx_path #(
     .packet_i (ingress_packet),
     .arrival_i(ingress_arrival),
     .header_i (ingress_header),
+    .pony_low_i (config_i.pony_low),
+    .pony_high_i(config_i.pony_high),
     .valid_o  (parsed_valid),
     .packet_o (parsed_packet),
     .meta_o   (parsed_meta),
+    .classify_o(parsed_classify),
     .query_o  (parsed_query)
   );
 
-  ram_1r1w #(
+  // What the parser knows waits for what is looked up.
+  logic                  meta_full, meta_valid;
+  logic [4:0]            meta_level;
+  farrier_pkg::lookup_t  found_lookup;
+
+  assign found_lookup = '0;
+
+  fifo #(
     .Width($bits(parsed_meta)),
+    .Depth(16)
+  ) u_parsed (
+    .clk_i,
+    .rst_ni,
+    .push_i (parsed_valid),
+    .data_i (parsed_meta),
+    .full_o (meta_full),
+    .valid_o(meta_valid),
+    .data_o (found_meta),
+    .pop_i  (found_valid),
+    .level_o(meta_level)
+  );
+
+  ram_1r1w #(
+    .Width($bits({found_lookup, found_meta})),
     .Depth(1 << CellBits)
   ) u_meta (
     .clk_i,
-    .write_i(parsed_valid && parsed_packet.stored),
-    .waddr_i(parsed_packet.head),
-    .wdata_i(parsed_meta),
+    .write_i(found_valid && found_packet.stored),
+    .waddr_i(found_packet.head),
+    .wdata_i({found_lookup, found_meta}),
     .read_i (meta_read),
     .raddr_i(meta_address),
-    .rdata_o(meta)
+    .rdata_o({lookup, meta})
   );
 
   rx_filter #(
@@ -407,6 +434,7 @@ module rx_path #(
     .meta_read_o      (meta_read),
     .meta_address_o   (meta_address),
     .meta_i           (meta),
+    .lookup_i         (lookup),
     .link_read_o      (egress_link_read),
     .link_address_o   (egress_link_address),
     .link_i           (egress_link),
@@ -442,7 +470,7 @@ module rx_path #(
                   egress_idle;
 
   logic unused;
-  assign unused = ^{park_link.cells, config_i.guard, config_i.pony_low, config_i.pony_high, all_free,
-                    decide_full, deliveries_full, deliveries_level};
+  assign unused = ^{park_link.cells, config_i.guard, all_free, meta_full, meta_valid,
+                    meta_level, parsed_classify, decide_full, deliveries_full, deliveries_level};
 
 endmodule
