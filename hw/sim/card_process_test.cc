@@ -57,6 +57,8 @@ class CardProcessTest : public testing::Test {
   Process StartCard(const std::string& name, const std::string& wire,
                     std::vector<std::string> more = {}) {
     std::vector<std::string> argv = {FARRIER_CARD,
+                                     "--backend",
+                                     backend_,
                                      "--dir",
                                      directory_ / name,
                                      "--wire",
