@@ -40,6 +40,12 @@ void Append(std::vector<uint8_t>& bytes, const uint32_t* words, uint64_t keep) {
   std::memcpy(bytes.data() + at, words, count);
 }
 
+// The stream's size field: of the whole packet, on each of its beats. Longer than it can say is as
+// long as it can say; the card takes much less.
+uint16_t SizeField(size_t length) {
+  return static_cast<uint16_t>(std::min<size_t>(length, std::numeric_limits<uint16_t>::max()));
+}
+
 uint64_t Load64(const uint32_t* words) { return words[0] | uint64_t{words[1]} << 32; }
 
 }  // namespace
@@ -187,11 +193,14 @@ void RtlCard::Cycle(Traffic traffic) {
   card.rx_valid_i = flowing && Drive(from_wire_, card.rx_data_i.data(), keep, last);
   card.rx_keep_i = keep;
   card.rx_last_i = last;
+  card.rx_size_i = card.rx_valid_i ? SizeField(from_wire_.front.length) : 0;
   card.h2c_valid_i = 0;
   card.h2c_last_i = 0;
   for (int f = 0; flowing && f < kFunctions; ++f) {
     if (!Drive(from_host_[f], card.h2c_data_i.data() + kBeatWords * f, keep, last)) continue;
     card.h2c_valid_i |= 1u << f;
+    const uint32_t size = SizeField(from_host_[f].front.length);
+    card.h2c_size_i = (card.h2c_size_i & ~(0xFFFFu << 16 * f)) | size << 16 * f;
     card.h2c_last_i |= static_cast<uint32_t>(last) << f;
     card.h2c_keep_i[2 * f] = static_cast<uint32_t>(keep);
     card.h2c_keep_i[2 * f + 1] = static_cast<uint32_t>(keep >> 32);
