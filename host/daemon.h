@@ -23,7 +23,7 @@ namespace farrier::host {
 struct DaemonOptions {
   std::string version;
   Fleet::CardOpener open_card;
-  StepHook on_step;             // of a hand-over to this process; empty but in tests
+  StepHook on_step;             // of a hand-over, on either side; empty but in tests
   std::function<void()> ready;  // it serves
 };
 

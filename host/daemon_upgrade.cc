@@ -61,7 +61,8 @@ absl::Status Daemon::BeginUpgrade(const std::string& binary, std::shared_ptr<Upg
        .channel = std::move(successor->channel()),
        .pidfd = successor->pidfd(),
        .progress = [this](const upgrade::Report& report) { TellProgress(report); },
-       .done = [this](upgrade::Outcome outcome) { EndUpgrade(outcome); }});
+       .done = [this](upgrade::Outcome outcome) { EndUpgrade(outcome); },
+       .on_step = options_.on_step});
   if (!run.ok()) return run.status();
   run_ = *std::move(run);
   successor_ = *std::move(successor);

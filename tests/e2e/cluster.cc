@@ -69,7 +69,7 @@ absl::Status Cluster::SetUp() {
     if (absl::Status status = StartCard(host); !status.ok()) return status;
   }
   for (int host : {0, 1}) {
-    if (absl::Status status = StartDaemon(host); !status.ok()) return status;
+    if (absl::Status status = StartDaemon(host, options_.daemon); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -131,14 +131,12 @@ std::string Cluster::Config(int host) const {
     "ip": "%s", "mac": "02:00:00:00:00:%02x",
     "neighbors": [{"ip": "%s", "mac": "02:00:00:00:00:%02x", "firstPort": 7000, "engines": %d}]
   },
-  "pony": {"firstPort": 7000, "engines": %d%s},
+  "pony": {"firstPort": 7000, "engines": %d},
   "appSocket": "%s",
   "controlSocket": "%s"
 })",
       host + 1, CardDirectory(host).string(), Ip(host), host + 1, Ip(peer), peer + 1,
-      options_.engines, options_.engines,
-      options_.pony.empty() ? "" : absl::StrCat(", ", options_.pony), AppSocket(host).string(),
-      ControlSocket(host).string());
+      options_.engines, options_.engines, AppSocket(host).string(), ControlSocket(host).string());
 }
 
 absl::Status Cluster::StartDaemon(int host, const std::string& program) {

@@ -19,13 +19,13 @@ namespace farrier::e2e {
 enum class Wire { kMemif, kVeth };
 
 struct ClusterOptions {
-  std::string card = "model";  // farrier-card --backend
-  Wire wire = Wire::kMemif;    // kVeth: a veth pair between two network namespaces; root only
-  std::string fault;           // farrier-card --fault, on both cards; empty = a perfect wire
-  int engines = 2;             // per daemon
+  std::string card = "model";       // farrier-card --backend
+  Wire wire = Wire::kMemif;         // kVeth: a veth pair between two network namespaces; root only
+  std::string fault;                // farrier-card --fault, on both cards; empty = a perfect wire
+  int engines = 2;                  // per daemon
+  std::string daemon = "farrierd";  // the program that both hosts start with
   std::map<std::string, std::string> daemon_env;  // of both daemons and what they become
-  std::string pony;                // more of the "pony" block of the configuration, JSON members
-  std::filesystem::path programs;  // where the binaries are
+  std::filesystem::path programs;                 // where the binaries are
 };
 
 // Two hosts, two cards wired back to back, a farrierd on each: real processes in a directory of
