@@ -25,6 +25,8 @@ constexpr int64_t kCsrIntervalNs = 20'000;
 constexpr int kYields = 4;
 constexpr int64_t kFirstSleepNs = 10'000;
 constexpr int64_t kLongestSleepNs = 100'000;
+// Until a file may be played, this often it is asked whether somebody listens.
+constexpr int64_t kAudienceIntervalNs = 10'000'000;
 // Steps of the card in a row, until the rings are looked at again.
 constexpr int kSteps = 16;
 
@@ -82,7 +84,7 @@ absl::Status CardProcess::SetUp(const CardProcessOptions& options) {
   auto csr = CsrServer::Listen(directory_ / "csr.sock", epoll_fd_);
   if (!csr.ok()) return csr.status();
   csr_ = std::move(*csr);
-  auto wire = Wire::Open(options.wire, options.faults);
+  auto wire = Wire::Open(options.wire);
   if (!wire.ok()) return wire.status();
   wire_ = std::move(*wire);
   for (int i = 0; i < backend_.functions; ++i) {
@@ -110,6 +112,19 @@ void CardProcess::ToHost(int function, int queue, std::span<const uint8_t> bytes
 
 void CardProcess::ToWire(std::span<const uint8_t> frame) { wire_->Send(frame); }
 
+bool CardProcess::SomebodyReceives() {
+  const auto posted = [](const auto& function) { return function->HasCredits(); };
+  if (std::ranges::none_of(functions_, posted)) return false;
+  for (uint32_t owner = 0; owner < regs::kOwners; ++owner) {
+    const auto row = regs::SwitchWord::Unpack(backend_.card->ReadCsr(regs::kRegOwnerSwitch(owner)));
+    if (row.state == static_cast<uint32_t>(regs::OwnerState::kAttached) &&
+        row.function < functions_.size() && functions_[row.function]->HasCredits()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool CardProcess::Work(int64_t now_ns) {
   model::Card& card = *backend_.card;
   bool moved = false;
@@ -118,7 +133,11 @@ bool CardProcess::Work(int64_t now_ns) {
     function->GrantCredits(card);
     if (!wire_->congested()) moved |= function->Receive(card) > 0;
   }
-  moved |= wire_->Receive(card, now_ns) > 0;
+  if (!playing_ && now_ns >= next_audience_ns_) {
+    next_audience_ns_ = now_ns + kAudienceIntervalNs;
+    playing_ = !wire_->plays_file() || SomebodyReceives();
+  }
+  if (playing_) moved |= wire_->Receive(card, now_ns) > 0;
   for (int i = 0; i < kSteps && card.Step(now_ns); ++i) moved = true;
   step_ns_ += Now() - now_ns;
   for (auto& function : functions_) function->Flush();

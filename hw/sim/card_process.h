@@ -21,8 +21,7 @@ namespace farrier::sim {
 struct CardProcessOptions {
   std::string backend = "model";
   std::filesystem::path directory;  // of the sockets; made if it is not there
-  std::string wire;                 // devargs of a DPDK port
-  FaultSpec faults;
+  WireOptions wire;
   std::set<int> raw;  // functions without prefix
   std::array<uint8_t, 6> mac = {0x02, 0xFA, 0x22, 0x1E, 0x20, 0x01};
 };
@@ -48,6 +47,8 @@ class CardProcess final : public model::CardSink {
   void ToHost(int function, int queue, std::span<const uint8_t> bytes) override;
   void ToWire(std::span<const uint8_t> frame) override;
 
+  // An owner is attached to a queue with buffers.
+  bool SomebodyReceives();
   // One round of work; false: there was none.
   bool Work(int64_t now_ns);
   // Until something comes in, the card wants a step, or `longest_ns` is over.
@@ -56,6 +57,8 @@ class CardProcess final : public model::CardSink {
   std::string backend_name_;
   std::filesystem::path directory_;
   bool made_directory_ = false;
+  bool playing_ = false;  // somebody has come for what a wire from a file has
+  int64_t next_audience_ns_ = 0;
   int epoll_fd_ = -1;
   Backend backend_;
   std::vector<std::unique_ptr<VhostFunction>> functions_;

@@ -7,7 +7,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 #include <tuple>
 
@@ -18,124 +17,20 @@
 #include "gtest/gtest.h"
 #include "hw/driver/card_info.h"
 #include "hw/driver/owner_row.h"
-#include "hw/driver/socket_csr_window.h"
-#include "tests/e2e/process.h"
+#include "hw/sim/testing/card_process_fixture.h"
 
 namespace farrier::sim {
 namespace {
 
 using driver::OwnerRow;
 using driver::SocketCsrWindow;
-using e2e::Process;
-using testing::HasSubstr;
+using testing::CardProcessTest;
+using testing::EveryCard;
+using ::testing::HasSubstr;
+using testing::kPatience;
+using testing::Process;
 
-constexpr absl::Duration kPatience = absl::Seconds(30);
-
-class CardProcessTest : public testing::Test {
- protected:
-  CardProcessTest() {
-    std::string pattern = std::filesystem::temp_directory_path() / "farrier_card_XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~CardProcessTest() override {
-    if (HasFailure()) {
-      for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-        if (entry.path().extension() != ".log") continue;
-        std::cerr << "--- " << entry.path().filename() << "\n"
-                  << std::ifstream(entry.path()).rdbuf() << "\n";
-      }
-    }
-    std::filesystem::remove_all(directory_);
-  }
-
-  Process Launch(const std::string& name, std::vector<std::string> argv) {
-    auto process = Process::Start({.argv = std::move(argv), .log = directory_ / (name + ".log")});
-    EXPECT_TRUE(process.ok()) << process.status();
-    return std::move(*process);
-  }
-
-  Process StartCard(const std::string& name, const std::string& wire,
-                    std::vector<std::string> more = {}) {
-    std::vector<std::string> argv = {FARRIER_CARD,
-                                     "--backend",
-                                     backend_,
-                                     "--dir",
-                                     directory_ / name,
-                                     "--wire",
-                                     wire,
-                                     "--report",
-                                     directory_ / (name + ".json")};
-    argv.insert(argv.end(), more.begin(), more.end());
-    Process card = Launch(name, argv);
-    EXPECT_TRUE(card.WaitForOutput("farrier-card: ready", kPatience).ok()) << card.Output();
-    return card;
-  }
-
-  std::string Memif(const std::string& role) {
-    return absl::StrCat("net_memif0,role=", role,
-                        ",socket-abstract=no,socket=", (directory_ / "wire").string());
-  }
-
-  Process StartHost(const std::string& name, const std::string& command, const std::string& card,
-                    std::vector<std::string> more = {}) {
-    std::vector<std::string> argv = {FARRIER_CARD_HOST, command, "--dir", directory_ / card};
-    argv.insert(argv.end(), more.begin(), more.end());
-    Process host = Launch(name, argv);
-    EXPECT_TRUE(host.WaitForOutput("attached", kPatience).ok()) << host.Output();
-    return host;
-  }
-
-  std::unique_ptr<SocketCsrWindow> Window(const std::string& card) {
-    auto window =
-        SocketCsrWindow::Connect(directory_ / card / "csr.sock", std::chrono::seconds(10));
-    EXPECT_TRUE(window.ok()) << window.status();
-    return std::move(*window);
-  }
-
-  // Until `done`, or for too long.
-  template <typename F>
-  bool Eventually(F done) {
-    const absl::Time deadline = absl::Now() + kPatience;
-    while (!done()) {
-      if (absl::Now() > deadline) return false;
-      absl::SleepFor(absl::Milliseconds(5));
-    }
-    return true;
-  }
-
-  std::string ReportOf(const std::string& card) {
-    std::stringstream text;
-    text << std::ifstream(directory_ / (card + ".json")).rdbuf();
-    return text.str();
-  }
-  double ReportedNumber(const std::string& card, const std::string& name) {
-    std::smatch match;
-    const std::string report = ReportOf(card);
-    if (!std::regex_search(report, match, std::regex("\"" + name + "\": ([0-9.]+)"))) return -1;
-    return std::stod(match[1]);
-  }
-
-  // What a receiving host printed, e.g. "packet 3 held 1".
-  static std::vector<std::string> Packets(const std::string& output) {
-    std::vector<std::string> packets;
-    std::istringstream lines(output);
-    for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with("packet")) packets.push_back(line.substr(0, line.find(" sequence")));
-    }
-    return packets;
-  }
-
-  std::filesystem::path directory_;
-  std::string backend_ = "model";
-};
-
-// What also depends on what is inside.
-class EveryCard : public CardProcessTest, public testing::WithParamInterface<const char*> {
- protected:
-  EveryCard() { backend_ = GetParam(); }
-};
-
-INSTANTIATE_TEST_SUITE_P(Backend, EveryCard, testing::Values("model", "rtl"),
+INSTANTIATE_TEST_SUITE_P(Backend, EveryCard, ::testing::Values("model", "rtl"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_F(CardProcessTest, AnswersItsRegistersAndEndsLeavingNothing) {
@@ -197,7 +92,7 @@ TEST_F(CardProcessTest, TwoCardsEndAtOnce) {
 
 // The next host may come by the same function or by the other.
 class HeldPackets : public CardProcessTest,
-                    public testing::WithParamInterface<std::tuple<const char*, int>> {
+                    public ::testing::WithParamInterface<std::tuple<const char*, int>> {
  protected:
   HeldPackets() { backend_ = std::get<0>(GetParam()); }
   int NextFunction() const { return std::get<1>(GetParam()); }
@@ -242,7 +137,8 @@ TEST_P(HeldPackets, SurviveTheDeathOfTheirHostAndComeInOrder) {
 }
 
 INSTANTIATE_TEST_SUITE_P(NextHostOnFunction, HeldPackets,
-                         testing::Combine(testing::Values("model", "rtl"), testing::Values(0, 1)));
+                         ::testing::Combine(::testing::Values("model", "rtl"),
+                                            ::testing::Values(0, 1)));
 
 TEST_P(EveryCard, WithoutAHostThereIsNoCredit) {
   Process card = StartCard("card", "net_ring0");
@@ -354,7 +250,8 @@ struct BadArguments {
   std::string complaint;
 };
 
-class BadCommandLine : public CardProcessTest, public testing::WithParamInterface<BadArguments> {};
+class BadCommandLine : public CardProcessTest,
+                       public ::testing::WithParamInterface<BadArguments> {};
 
 TEST_P(BadCommandLine, IsRefusedWithTheReason) {
   std::vector<std::string> argv = {FARRIER_CARD};
@@ -370,7 +267,7 @@ TEST_P(BadCommandLine, IsRefusedWithTheReason) {
 
 INSTANTIATE_TEST_SUITE_P(
     FarrierCard, BadCommandLine,
-    testing::Values(
+    ::testing::Values(
         BadArguments{{}, "--dir is required"}, BadArguments{{"--dir", "DIR"}, "--wire is required"},
         BadArguments{{"--dir", "DIR", "--wire", "net_ring0", "--backend", "x"}, "card \"x\""},
         BadArguments{{"--dir", "DIR", "--wire", "net_nonsense0"}, "net_nonsense0"},

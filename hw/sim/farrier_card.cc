@@ -20,6 +20,26 @@ namespace {
 
 constexpr uint32_t kMemoryMb = 192;
 
+constexpr char kHelp[] =
+    R"(A Farrier card as a process: host functions as vhost-user sockets (functionN.sock), its
+registers on csr.sock, and any DPDK port as its wire. Prints "farrier-card: ready" when the
+sockets are open; SIGTERM or SIGINT ends it and removes them.
+
+Two cards back to back:
+  farrier-card --dir /run/card1 --wire net_memif0,role=server,socket-abstract=no,socket=/run/wire
+  farrier-card --dir /run/card2 --wire net_memif0,role=client,socket-abstract=no,socket=/run/wire
+Other wires:
+  net_af_packet0,iface=eth1   a network interface, through a packet socket; as root
+  net_af_xdp0,iface=eth1      the same through AF_XDP; frames of at most 3,400 bytes; do not set
+                              its busy_budget to 0, with which it sleeps up to a second
+  net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap
+                              plays a capture file once, from when an owner is attached to a queue
+                              with buffers; a file has no pace of its own: --wire-rate. What is
+                              sent goes into the other file, complete when the card has ended.
+  net_pcap0,rx_pcap=in.pcap,infinite_rx=1
+                              plays it for ever (DPDK keeps it in memory: some 1,000 frames)
+  net_ring0                   what is sent arrives)";
+
 std::atomic<bool> stop = false;
 
 absl::StatusOr<std::array<uint8_t, 6>> ParseMac(const std::string& text) {
@@ -45,15 +65,7 @@ int Main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_st("farrier-card"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
 
-  CLI::App app(
-      "A Farrier card as a process: host functions as vhost-user sockets (functionN.sock), its\n"
-      "registers on csr.sock, and any DPDK port as its wire. Prints \"farrier-card: ready\" when\n"
-      "the sockets are open; SIGTERM or SIGINT ends it and removes them.\n\n"
-      "Two cards back to back:\n"
-      "  farrier-card --dir /run/farrier/card1 --wire net_memif0,role=server,socket-abstract=no,"
-      "socket=/run/farrier/wire\n"
-      "  farrier-card --dir /run/farrier/card2 --wire net_memif0,role=client,socket-abstract=no,"
-      "socket=/run/farrier/wire\n");
+  CLI::App app(kHelp);
   CardProcessOptions options;
   std::string directory, faults, mac, report;
   std::vector<int> raw;
@@ -62,9 +74,12 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--dir", directory, "Directory for the sockets; made if it is not there")
       ->required();
-  app.add_option("--wire", options.wire,
-                 "DPDK port by devargs: net_memif0,role=...,socket=... or net_af_packet0,iface=...")
+  app.add_option("--wire", options.wire.port, "DPDK port by devargs: see above")
+      ->type_name("DEVARGS")
       ->required();
+  app.add_option("--wire-rate", options.wire.frames_per_second,
+                 "Frames per second that are taken from the wire at most; 0: as they come")
+      ->capture_default_str();
   app.add_option("--fault", faults,
                  "What the wire does to arriving frames: loss=P,dup=P,reorder=P,corrupt=P,seed=N");
   app.add_option("--raw", raw,
@@ -78,7 +93,7 @@ int Main(int argc, char** argv) {
   options.raw = std::set<int>(raw.begin(), raw.end());
   const auto spec = ParseFaultSpec(faults);
   if (!spec.ok()) return Fail(spec.status());
-  options.faults = *spec;
+  options.wire.faults = *spec;
   if (!mac.empty()) {
     const auto parsed = ParseMac(mac);
     if (!parsed.ok()) return Fail(parsed.status());
@@ -104,7 +119,7 @@ int Main(int argc, char** argv) {
   auto process = CardProcess::Open(options);
   if (!process.ok()) return Fail(process.status());
   std::printf("farrier-card: ready, %s card in %s, wire %s\n", options.backend.c_str(),
-              directory.c_str(), options.wire.c_str());
+              directory.c_str(), options.wire.port.c_str());
   std::fflush(stdout);
   (*process)->Run(stop);
   if (report_file.is_open()) {

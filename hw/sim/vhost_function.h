@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -60,6 +61,12 @@ class VhostFunction {
   bool ArmKicks();
 
   bool connected() const { return device_ >= 0; }
+
+  // A host has buffers for the card to fill.
+  bool HasCredits() const {
+    return std::ranges::any_of(queues_, [](const Queue& queue) { return queue.credits > 0; });
+  }
+
   const Counters& counters() const { return counters_; }
 
  private:

@@ -23,6 +23,10 @@ constexpr uint16_t kDescriptors = 1024;
 constexpr uint32_t kBuffers = 2048;
 // A frame that is one byte too long must still be seen as such.
 constexpr uint32_t kBufferBytes = RTE_PKTMBUF_HEADROOM + regs::kMaxPacketBytes + 128;
+// An XDP socket's frame lies in a page with the headers of mempool and mbuf, and mempool takes an
+// odd number of cache lines. The socket takes some 2,000 for itself.
+constexpr uint32_t kXdpBuffers = 8192;
+constexpr uint32_t kXdpBufferBytes = 4096 - 2 * RTE_CACHE_LINE_SIZE - sizeof(rte_mbuf);
 constexpr int64_t kStartIntervalNs = 200'000'000;
 constexpr int64_t kStuckNs = 10'000'000;
 
@@ -40,12 +44,11 @@ std::string SocketFile(const std::string& devargs) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Wire>> Wire::Open(const std::string& devargs,
-                                                 const FaultSpec& faults) {
-  const auto port = driver::AddPort(devargs);
+absl::StatusOr<std::unique_ptr<Wire>> Wire::Open(const WireOptions& options) {
+  const auto port = driver::AddPort(options.port);
   if (!port.ok()) return port.status();
-  std::unique_ptr<Wire> wire(new Wire(*port, faults));
-  if (auto status = wire->Configure(devargs); !status.ok()) return status;
+  std::unique_ptr<Wire> wire(new Wire(*port, options));
+  if (auto status = wire->Configure(options.port); !status.ok()) return status;
   return wire;
 }
 
@@ -54,12 +57,17 @@ absl::Status Wire::Configure(const std::string& devargs) {
     return absl::UnavailableError(
         absl::StrFormat("wire \"%s\": %s: %s", devargs, what, rte_strerror(-error)));
   };
-  pool_ = rte_pktmbuf_pool_create("wire", kBuffers, 0, 0, kBufferBytes, SOCKET_ID_ANY);
-  if (pool_ == nullptr) return failed("packet pool", -rte_errno);
   rte_eth_dev_info info;
   int error = rte_eth_dev_info_get(port_, &info);
   if (error < 0) return failed("rte_eth_dev_info_get", error);
-  if (std::strcmp(info.driver_name, "net_memif") == 0) {
+  const std::string_view driver = info.driver_name;
+  const bool xdp = driver == "net_af_xdp";
+  closable_ = driver != "net_memif";
+  plays_file_ = driver == "net_pcap" && devargs.find("rx_pcap=") != std::string::npos;
+  pool_ = rte_pktmbuf_pool_create("wire", xdp ? kXdpBuffers : kBuffers, 0, 0,
+                                  xdp ? kXdpBufferBytes : kBufferBytes, SOCKET_ID_ANY);
+  if (pool_ == nullptr) return failed("packet pool", -rte_errno);
+  if (driver == "net_memif") {
     restartable_ = devargs.find("role=server") == std::string::npos;
     if (!restartable_) socket_ = SocketFile(devargs);
     rte_log_set_level_pattern("pmd.net.memif", RTE_LOG_CRIT);  // no line per attempt to connect
@@ -79,6 +87,10 @@ absl::Status Wire::Configure(const std::string& devargs) {
 }
 
 Wire::~Wire() {
+  if (closable_) {
+    rte_pktmbuf_free_bulk(tx_.data(), tx_.size());
+    driver::RemovePort(port_);
+  }
   std::error_code gone;
   if (!socket_.empty()) std::filesystem::remove(socket_, gone);
 }
@@ -90,6 +102,16 @@ void Wire::KeepStarted(int64_t now_ns) {
   if (started_ && (rte_eth_link_get_nowait(port_, &link) < 0 || link.link_status)) return;
   if (started_) rte_eth_dev_stop(port_);
   started_ = rte_eth_dev_start(port_) == 0;
+}
+
+uint16_t Wire::Allowance(int64_t now_ns) {
+  if (frames_per_second_ == 0) return kBurst;
+  if (last_allowance_ns_ > 0) {
+    allowance_ += static_cast<double>(now_ns - last_allowance_ns_) * 1e-9 * frames_per_second_;
+  }
+  last_allowance_ns_ = now_ns;
+  allowance_ = std::min<double>(allowance_, kBurst);  // what was missed does not pile up
+  return static_cast<uint16_t>(allowance_);
 }
 
 bool Wire::Offer(model::Card& card, std::span<const uint8_t> frame) {
@@ -112,7 +134,15 @@ size_t Wire::Receive(model::Card& card, int64_t now_ns) {
   }
   if (!started_ || !waiting_.empty()) return n;
   std::array<rte_mbuf*, kBurst> burst;
-  const uint16_t got = rte_eth_rx_burst(port_, 0, burst.data(), kBurst);
+  const uint16_t wanted = Allowance(now_ns);
+  const uint16_t got = wanted == 0 ? 0 : rte_eth_rx_burst(port_, 0, burst.data(), wanted);
+  if (frames_per_second_ > 0) {
+    allowance_ -= got;
+    // Nothing there: then there is nothing to be held back.
+    next_frame_ns_ =
+        got < wanted ? std::numeric_limits<int64_t>::max()
+                     : now_ns + static_cast<int64_t>((1 - allowance_) * 1e9) / frames_per_second_;
+  }
   for (uint16_t i = 0; i < got; ++i) {
     rte_mbuf* mbuf = burst[i];
     std::span<const uint8_t> frame(rte_pktmbuf_mtod(mbuf, const uint8_t*), mbuf->data_len);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,13 +18,19 @@ struct rte_mempool;
 
 namespace farrier::sim {
 
+struct WireOptions {
+  std::string port;                // devargs of a DPDK port
+  FaultSpec faults;                // for what arrives
+  uint32_t frames_per_second = 0;  // taken from the port at most; 0: as they come
+};
+
 // The card's wire: a DPDK port, whatever its driver, behind a fault injector for what arrives. If
 // the port cannot start or loses its peer (a memif client before its server) it is started again
 // and again. On the card's thread.
 //
-// The port is never closed: memif's control channel lives on EAL's interrupt thread, which a close
-// does not exclude, and closing while the peer leaves crashes there. A wire lasts until its process
-// ends, by _Exit, and the kernel takes the port back; only a memif server's socket file is removed.
+// A memif is never closed: its control channel lives on EAL's interrupt thread, which a close
+// does not exclude, and closing while the peer leaves crashes there. It lasts until its process
+// ends, by _Exit, and the kernel takes it back; only a server's socket file is removed.
 class Wire {
  public:
   struct Counters {
@@ -32,8 +40,8 @@ class Wire {
   };
 
   // After Eal::Start. kUnavailable, with the port's name, if DPDK has no such port.
-  static absl::StatusOr<std::unique_ptr<Wire>> Open(const std::string& devargs,
-                                                    const FaultSpec& faults);
+  static absl::StatusOr<std::unique_ptr<Wire>> Open(const WireOptions& options);
+  // Closes the port: a file that it writes is complete, a program in the kernel detached.
   ~Wire();
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
@@ -49,7 +57,10 @@ class Wire {
   bool congested() const { return tx_.size() >= kCongested; }
 
   // When the wire next wants Receive although nothing arrives; INT64_MAX if never.
-  int64_t NextEvent() const { return injector_.NextExpiry(); }
+  int64_t NextEvent() const { return std::min(injector_.NextExpiry(), next_frame_ns_); }
+
+  // A capture file is played as the wire: its frames can wait until somebody would get them.
+  bool plays_file() const { return plays_file_; }
 
   const Counters& counters() const { return counters_; }
   const FaultInjector::Counters& faults() const { return injector_.counters(); }
@@ -57,16 +68,27 @@ class Wire {
  private:
   static constexpr size_t kCongested = 256;
 
-  Wire(uint16_t port, const FaultSpec& faults)
-      : port_(port), has_faults_(faults.any()), injector_(faults) {}
+  Wire(uint16_t port, const WireOptions& options)
+      : port_(port),
+        has_faults_(options.faults.any()),
+        frames_per_second_(options.frames_per_second),
+        injector_(options.faults) {}
 
   absl::Status Configure(const std::string& devargs);
   void KeepStarted(int64_t now_ns);
   bool Offer(model::Card& card, std::span<const uint8_t> frame);
+  // How many frames may be taken from the port now, by the set pace.
+  uint16_t Allowance(int64_t now_ns);
 
   const uint16_t port_;
   std::string socket_;  // file that the memif server has made; empty if none
   const bool has_faults_;
+  const uint32_t frames_per_second_;
+  double allowance_ = 0;  // frames, at last_allowance_ns_
+  int64_t last_allowance_ns_ = 0;
+  int64_t next_frame_ns_ = std::numeric_limits<int64_t>::max();  // when held back by the pace
+  bool plays_file_ = false;
+  bool closable_ = true;
   rte_mempool* pool_ = nullptr;
   bool started_ = false;
   bool restartable_ = false;  // a memif client: connects only when it is started
