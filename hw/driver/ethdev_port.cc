@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "hw/driver/prefix.h"
+
 namespace farrier::driver {
 namespace {
 
@@ -34,18 +36,19 @@ size_t EthdevPort::RxBurst(std::span<runtime::Packet> out) {
       got = std::span(burst).first(rte_eth_rx_burst(port_, queue_, burst.data(), wanted));
     }
     for (rte_mbuf* mbuf : got) {
+      const std::span<const uint8_t> bytes = WithoutPadding({Bytes(mbuf), mbuf->data_len});
       runtime::RxMetadata metadata;
       bool for_engine = false;
       if (mbuf->nb_segs > 1) {
         CountBadPrefix();  // longer than a buffer, and so than max_frame
       } else {
-        for_engine = Accept({Bytes(mbuf), mbuf->data_len}, metadata);
+        for_engine = Accept(bytes, metadata);
       }
       if (!for_engine) {
         rte_pktmbuf_free(mbuf);
         continue;
       }
-      const uint32_t frame = mbuf->data_len - regs::kPrefixBytes;
+      const auto frame = static_cast<uint32_t>(bytes.size()) - regs::kPrefixBytes;
       out[n] = runtime::Packet(Bytes(mbuf) + regs::kPrefixBytes, frame, frame, mbuf);
       out[n++].rx = metadata;
     }

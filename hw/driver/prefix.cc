@@ -19,6 +19,13 @@ void Store(std::span<uint8_t> bytes, size_t at, T value) {
 
 }  // namespace
 
+std::span<const uint8_t> WithoutPadding(std::span<const uint8_t> bytes) {
+  constexpr size_t kPadding = 64;
+  const bool padded = bytes.size() > regs::kPrefixBytes + kPadding &&
+                      (bytes[regs::prefix::kFlags] & regs::prefix::kFlagPadded) != 0;
+  return padded ? bytes.first(bytes.size() - kPadding) : bytes;
+}
+
 std::optional<RxPrefix> DecodeRx(std::span<const uint8_t> bytes) {
   if (bytes.size() < regs::kPrefixBytes) return std::nullopt;
   for (const auto& fixed : regs::prefix::kFixed) {

@@ -27,6 +27,10 @@ struct TxPrefix {
   runtime::TxMetadata metadata;
 };
 
+// `bytes`, a packet as a function delivered it, without the padding that the card's plugin puts
+// behind short packets (the flag `padded`). Before everything else.
+std::span<const uint8_t> WithoutPadding(std::span<const uint8_t> bytes);
+
 // Reads the prefix of `bytes`, a whole packet as the card delivered it. Nothing if it is not a
 // prefix: too short, other constant bytes, an unknown kind, a MARK of another length, or header
 // offsets beyond the frame.

@@ -57,6 +57,23 @@ TEST(Prefix, WhatIsNoPrefixIsRefused) {
   }
 }
 
+TEST(Prefix, PaddingIsTakenOffWhereTheFlagSaysSo) {
+  auto packet = RxPacketBytes({});
+  const auto plain = packet;
+  EXPECT_EQ(WithoutPadding(packet).size(), plain.size());
+  packet[regs::prefix::kFlags] |= regs::prefix::kFlagPadded;
+  EXPECT_EQ(WithoutPadding(packet).size(), plain.size()) << "too short to be padded";
+  packet.resize(packet.size() + 64);
+  EXPECT_EQ(WithoutPadding(packet).size(), plain.size());
+  EXPECT_TRUE(DecodeRx(WithoutPadding(packet)));
+
+  auto mark = MarkBytes(1, 1);
+  mark[regs::prefix::kFlags] |= regs::prefix::kFlagPadded;
+  mark.resize(mark.size() + 64);
+  EXPECT_TRUE(DecodeRx(WithoutPadding(mark)));
+  EXPECT_TRUE(WithoutPadding({}).empty());
+}
+
 TEST(Prefix, AMarkHasOneLength) {
   auto mark = MarkBytes(1, 1);
   EXPECT_TRUE(DecodeRx(mark));

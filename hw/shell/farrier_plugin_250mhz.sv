@@ -146,9 +146,11 @@ module farrier_plugin_250mhz #(
   );
 
   // What stands between the card's lanes and the shell's.
-  logic [Functions-1:0]    h2c_valid, h2c_ready, c2h_valid, c2h_last, c2h_ready;
-  logic [Functions*64-1:0] c2h_keep;
-  logic [Functions*16-1:0] c2h_size;
+  logic [Functions-1:0]     h2c_valid, h2c_ready, c2h_valid, c2h_last, c2h_ready;
+  logic [Functions-1:0]     padded_valid, padded_last, padded_ready;
+  logic [Functions*512-1:0] c2h_data;
+  logic [Functions*64-1:0]  c2h_keep, padded_keep;
+  logic [Functions*16-1:0]  c2h_size, padded_size;
   logic                    tx_valid, tx_last, tx_ready;
   logic [63:0]             tx_keep;
   logic [15:0]             tx_size, tx_dst;
@@ -164,14 +166,31 @@ module farrier_plugin_250mhz #(
       .ready_i(h2c_ready[f])
     );
 
-    lane_finish u_finish (
+    lane_pad u_pad (
       .clk_i  (axis_aclk),
       .rst_ni (axis_rst_n),
       .valid_i(c2h_valid[f]),
+      .data_i (c2h_data[512*f+:512]),
       .keep_i (c2h_keep[64*f+:64]),
       .last_i (c2h_last[f]),
       .size_i (c2h_size[16*f+:16]),
       .ready_o(c2h_ready[f]),
+      .valid_o(padded_valid[f]),
+      .data_o (m_axis_c2h_tdata[512*f+:512]),
+      .keep_o (padded_keep[64*f+:64]),
+      .last_o (padded_last[f]),
+      .size_o (padded_size[16*f+:16]),
+      .ready_i(padded_ready[f])
+    );
+
+    lane_finish u_finish (
+      .clk_i  (axis_aclk),
+      .rst_ni (axis_rst_n),
+      .valid_i(padded_valid[f]),
+      .keep_i (padded_keep[64*f+:64]),
+      .last_i (padded_last[f]),
+      .size_i (padded_size[16*f+:16]),
+      .ready_o(padded_ready[f]),
       .valid_o(m_axis_c2h_tvalid[f]),
       .keep_o (m_axis_c2h_tkeep[64*f+:64]),
       .last_o (m_axis_c2h_tlast[f]),
@@ -266,7 +285,7 @@ module farrier_plugin_250mhz #(
     .tx_dst_o     (tx_dst),
     .tx_ready_i   (tx_ready),
     .c2h_valid_o  (c2h_valid),
-    .c2h_data_o   (m_axis_c2h_tdata[512*Functions-1:0]),
+    .c2h_data_o   (c2h_data),
     .c2h_keep_o   (c2h_keep),
     .c2h_last_o   (c2h_last),
     .c2h_size_o   (c2h_size),

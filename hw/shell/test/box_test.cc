@@ -5,6 +5,7 @@
 #include "hw/shell/test/box.h"
 
 #include <numeric>
+#include <random>
 
 #include "hw/driver/prefix.h"
 
@@ -144,8 +145,11 @@ TEST_F(BoxTest, FramesReachTheirFunctionBehindAPrefix) {
         box_.c2h[function].packets.clear();
         EXPECT_EQ(packet.src, 1u << 6);
         EXPECT_EQ(packet.dst, 1u << function);
-        ASSERT_EQ(packet.bytes.size(), regs::kPrefixBytes + length);
-        const auto prefix = driver::DecodeRx(packet.bytes);
+        const bool padded = length <= 64;
+        ASSERT_EQ(packet.bytes.size(), regs::kPrefixBytes + length + (padded ? 64 : 0));
+        const auto bytes = driver::WithoutPadding(packet.bytes);
+        ASSERT_EQ(bytes.size(), regs::kPrefixBytes + length);
+        const auto prefix = driver::DecodeRx(bytes);
         ASSERT_TRUE(prefix);
         EXPECT_EQ(prefix->metadata.owner, runtime::OwnerId{0});
         for (int bit = 0; bit < 4; ++bit) {
@@ -157,6 +161,45 @@ TEST_F(BoxTest, FramesReachTheirFunctionBehindAPrefix) {
     }
   }
   EXPECT_TRUE(box_.c2h[kManagement].packets.empty());
+}
+
+TEST_F(BoxTest, NoPacketHasTwoBeatsOnARawFunctionEither) {
+  Attach(0);
+  Grant(0, 0);
+  box_.Write(regs::kRegFunctionControl(0), regs::FunctionControl{.enable = 1, .raw = 1}.Pack());
+  for (const size_t length : {60, 64, 65, 100, 127, 128, 129}) {
+    Bytes frame = Frame(length);
+    box_.rx[0].packets.push_back(frame);
+    box_.Run(100);
+    ASSERT_EQ(box_.c2h[0].packets.size(), 1u) << length;
+    if (length > 64 && length <= 128) frame.resize(length + 64);
+    EXPECT_EQ(box_.c2h[0].packets[0].bytes, frame) << length;
+    box_.c2h[0].packets.clear();
+  }
+}
+
+TEST_F(BoxTest, PaddedPacketsPassWhateverTheHostsPace) {
+  Attach(0);
+  Grant(0, 0);
+  std::mt19937 random(1);
+  size_t sent = 0;
+  for (int i = 0; i < 300; ++i) {
+    box_.rx[0].packets.push_back(Frame(60 + random() % 80));
+    ++sent;
+    while (box_.rx[0].packets.size() > 2) {
+      box_->m_axis_qdma_c2h_tready = random() % 4 == 0 ? 0 : 7;
+      box_.Tick();
+    }
+  }
+  box_->m_axis_qdma_c2h_tready = 7;
+  box_.Run(2000);
+  ASSERT_EQ(box_.c2h[0].packets.size(), sent);
+  for (const Taken& packet : box_.c2h[0].packets) {
+    EXPECT_NE(BeatsOf(packet.bytes.size()), 2u);
+    const auto bytes = driver::WithoutPadding(packet.bytes);
+    const Bytes frame(bytes.begin() + regs::kPrefixBytes, bytes.end());
+    EXPECT_EQ(frame, Frame(frame.size()));
+  }
 }
 
 TEST_F(BoxTest, FramesLeaveForTheFirstMac) {
