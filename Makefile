@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 BUILD := build/$(PRESET)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench sim lint format clean
+.PHONY: help setup build run test bench sim bitstream flash lint format clean
 
 help: ## Show this
 	@echo "Farrier: a host networking service whose software is replaced under live traffic."
@@ -35,6 +35,14 @@ sim: build ## The RTL: its benches, the conformance suite on it, its pace in cyc
 
 bench: build ## Measure: medians of several runs
 	@$(BUILD)/bin/farrier-bench --report build/reports/bench.json
+
+bitstream: ## The FPGA's bitstream: BOARD=au250 SHELL_DIR=checkout of OpenNIC's shell [MAC= DRY_RUN=1]
+	@hw/shell/bitstream.py --board "$(BOARD)" --shell-dir "$(SHELL_DIR)" $(if $(MAC),--mac "$(MAC)") \
+	  $(if $(DRY_RUN),--dry-run)
+
+flash: ## Onto the card: BOARD= BDF= SHELL_DIR= (or BITSTREAM=) [PERSISTENT=1 TARGET= DRY_RUN=1]
+	@hw/shell/flash.py --board "$(BOARD)" --bdf "$(BDF)" --shell-dir "$(SHELL_DIR)" --bitstream "$(BITSTREAM)" \
+	  --target "$(TARGET)" $(if $(PERSISTENT),--persistent) $(if $(DRY_RUN),--dry-run)
 
 lint: build ## Check formatting, clang-tidy and verilator -Wall
 	@git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror
