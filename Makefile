@@ -4,9 +4,10 @@ CARD ?= rtl
 WIRE ?= memif
 JOBS ?= $(shell nproc)
 BUILD := build/$(PRESET)
+PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench sim bitstream flash lint format clean
+.PHONY: help setup build run test bench sim formal coverage mutants synth bitstream flash lint format clean
 
 help: ## Show this
 	@echo "Farrier: a host networking service whose software is replaced under live traffic."
@@ -43,6 +44,12 @@ bitstream: ## The FPGA's bitstream: BOARD=au250 SHELL_DIR=checkout of OpenNIC's 
 flash: ## Onto the card: BOARD= BDF= SHELL_DIR= (or BITSTREAM=) [PERSISTENT=1 TARGET= DRY_RUN=1]
 	@hw/shell/flash.py --board "$(BOARD)" --bdf "$(BDF)" --shell-dir "$(SHELL_DIR)" --bitstream "$(BITSTREAM)" \
 	  --target "$(TARGET)" $(if $(PERSISTENT),--persistent) $(if $(DRY_RUN),--dry-run)
+
+formal: build ## Prove properties of the RTL (yosys-smtbmc, z3)
+	@$(PYTHON) tools/formal.py --build $(BUILD) --jobs $(JOBS)
+
+synth: build ## Map the RTL to UltraScale+: LUTs, RAMs, logic levels per module
+	@$(PYTHON) tools/synth.py --build $(BUILD) --jobs $(JOBS) --check docs/resources.md
 
 lint: build ## Check formatting, clang-tidy and verilator -Wall
 	@git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror

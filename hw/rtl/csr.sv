@@ -254,10 +254,14 @@ module csr #(
 
   end
 
+  // Yosys knows no field of an element that a signal picks.
+  farrier_pkg::block_response_t chosen;
+  assign chosen = block_i[block];
+
   always_comb begin
     bad_o = (start && !is_block && (write_i ? !write_known : !(read_known || is_row))) ||
             (state_q == StateOwner && owner_i.done && owner_i.bad) ||
-            (state_q == StateBlock && block_i[block].done && block_i[block].bad);
+            (state_q == StateBlock && chosen.done && chosen.bad);
     done_o = state_q == StateDone;
     data_o = data_q;
   end
@@ -302,7 +306,7 @@ module csr #(
         StateOwner: if (owner_i.done) state_q <= is_snapshot ? StateSnapshot : StateDone;
         StateSnapshot: if (snapshot_done_i) state_q <= StateDone;
         StateFilter: if (filter_i.done) state_q <= StateDone;
-        StateBlock: if (block_i[block].done) state_q <= StateDone;
+        StateBlock: if (chosen.done) state_q <= StateDone;
         default: state_q <= StateIdle;
       endcase
 
@@ -350,7 +354,7 @@ module csr #(
     watchdog_ns_q <= 42'(watchdog_us_q) * 42'd1000;
     if (start) data_q <= write_i ? '0 : read_data;
     if (state_q == StateOwner && owner_i.done) data_q <= owner_i.data;
-    if (state_q == StateBlock && block_i[block].done) data_q <= write_i ? '0 : block_i[block].data;
+    if (state_q == StateBlock && chosen.done) data_q <= write_i ? '0 : chosen.data;
   end
 
 endmodule
