@@ -56,11 +56,22 @@ absl::StatusOr<std::unique_ptr<CardProcess>> CardProcess::Open(const CardProcess
   return process;
 }
 
+absl::Status CardProcess::MakeCard(const CardProcessOptions& options) {
+  auto capture = options.pcap.empty() ? nullptr : std::make_unique<CaptureCard>(*this);
+  model::CardSink& sink = capture ? static_cast<model::CardSink&>(*capture) : *this;
+  auto backend = MakeBackend(options.backend, options.mac, sink);
+  if (!backend.ok()) return backend.status();
+  backend_ = *std::move(backend);
+  if (!capture) return absl::OkStatus();
+  capture_ = capture.get();
+  auto begun = capture->Begin(std::move(backend_.card), backend_.functions, options.pcap);
+  backend_.card = std::move(capture);
+  return begun;
+}
+
 absl::Status CardProcess::SetUp(const CardProcessOptions& options) {
   backend_name_ = options.backend;
-  auto backend = MakeBackend(options.backend, options.mac, *this);
-  if (!backend.ok()) return backend.status();
-  backend_ = std::move(*backend);
+  if (auto status = MakeCard(options); !status.ok()) return status;
   for (const int function : options.raw) {
     if (function < 0 || function >= backend_.functions) {
       return absl::InvalidArgumentError(absl::StrFormat(
@@ -127,6 +138,7 @@ bool CardProcess::SomebodyReceives() {
 
 bool CardProcess::Work(int64_t now_ns) {
   model::Card& card = *backend_.card;
+  if (capture_ != nullptr) capture_->SetTime(now_ns);
   bool moved = false;
   for (auto& function : functions_) {
     function->Refresh(card);
@@ -194,6 +206,11 @@ std::string CardProcess::Report() {
     const auto cycles = static_cast<double>(backend_.cycles());
     absl::StrAppendFormat(&json, "  \"cycles\": %.0f,\n  \"cycles_per_second\": %.0f,\n", cycles,
                           step_ns_ > 0 ? cycles / (static_cast<double>(step_ns_) * 1e-9) : 0);
+  }
+  if (capture_ != nullptr) {
+    const auto& captured = capture_->counters();
+    absl::StrAppendFormat(&json, "  \"capture\": {\"packets\": %d, \"lost\": %d},\n",
+                          captured.packets, captured.lost);
   }
   const auto& wire = wire_->counters();
   const auto& faults = wire_->faults();

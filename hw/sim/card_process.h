@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "hw/sim/backend.h"
+#include "hw/sim/capture_card.h"
 #include "hw/sim/csr_server.h"
 #include "hw/sim/fault_injector.h"
 #include "hw/sim/vhost_function.h"
@@ -22,6 +23,7 @@ struct CardProcessOptions {
   std::string backend = "model";
   std::filesystem::path directory;  // of the sockets; made if it is not there
   WireOptions wire;
+  std::string pcap;   // file for everything that comes in and goes out; empty: none
   std::set<int> raw;  // functions without prefix
   std::array<uint8_t, 6> mac = {0x02, 0xFA, 0x22, 0x1E, 0x20, 0x01};
 };
@@ -43,6 +45,7 @@ class CardProcess final : public model::CardSink {
  private:
   CardProcess() = default;
   absl::Status SetUp(const CardProcessOptions& options);
+  absl::Status MakeCard(const CardProcessOptions& options);
 
   void ToHost(int function, int queue, std::span<const uint8_t> bytes) override;
   void ToWire(std::span<const uint8_t> frame) override;
@@ -61,6 +64,7 @@ class CardProcess final : public model::CardSink {
   int64_t next_audience_ns_ = 0;
   int epoll_fd_ = -1;
   Backend backend_;
+  CaptureCard* capture_ = nullptr;  // if there is one, it is the backend's card
   std::vector<std::unique_ptr<VhostFunction>> functions_;
   std::unique_ptr<CsrServer> csr_;
   std::unique_ptr<Wire> wire_;

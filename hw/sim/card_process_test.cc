@@ -205,21 +205,12 @@ TEST_P(EveryCard, ARawFunctionServesTestpmd) {
   auto window = Window("a");
   OwnerRow row(*window, runtime::OwnerId{0});
   ASSERT_TRUE(row.Switch({.state = static_cast<uint32_t>(regs::OwnerState::kAttached)})->won);
-  Process testpmd = Launch(
-      "testpmd",
-      {"dpdk-testpmd", "--no-huge", "-m", "128", "--no-pci", "--no-telemetry", "--no-shconf",
-       absl::StrCat("--file-prefix=farrier-testpmd-", getpid()), "--lcores=0@(0,1),1@(0,1)",
-       absl::StrCat("--vdev=net_virtio_user0,path=", (directory_ / "a/function0.sock").string()),
-       "--", "--forward-mode=5tswap", "--total-num-mbufs=2048", "--stats-period=3600",
-       "--auto-start"});
-  ASSERT_TRUE(testpmd.WaitForOutput("5tswap packet forwarding", kPatience).ok())
-      << testpmd.Output();
+  Process testpmd = StartTestpmd("testpmd", "a", 0, {"--forward-mode=5tswap"});
   // Swapped, a packet to 7001 from 7002 comes back to 7002.
   Process ping =
       StartHost("ping", "ping", "b", {"--port", "7002", "--to", "7001", "--count", "50"});
   EXPECT_EQ(*ping.Wait(kPatience), 0) << ping.Output() << testpmd.Output();
   testpmd.Stop();
-  std::filesystem::remove_all(absl::StrCat("/var/run/dpdk/farrier-testpmd-", getpid()));
   EXPECT_EQ(a.Stop(), 0);
   EXPECT_EQ(b.Stop(), 0);
 }

@@ -82,6 +82,10 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--fault", faults,
                  "What the wire does to arriving frames: loss=P,dup=P,reorder=P,corrupt=P,seed=N");
+  app.add_option("--pcap", options.pcap,
+                 "File (pcapng) for what passes the wire and the functions, with the card's times; "
+                 "frames are without prefix, which is their comment")
+      ->type_name("FILE");
   app.add_option("--raw", raw,
                  "Function without prefixes, a plain NIC of the default owner; may be repeated");
   app.add_option("--mac", mac, "MAC of the port");
@@ -112,6 +116,7 @@ int Main(int argc, char** argv) {
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file limit is an error of write
 
   auto eal = driver::Eal::Start({.memory_mb = kMemoryMb, .verbose = verbose});
   if (!eal.ok()) return Fail(eal.status());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -40,6 +41,7 @@ class CardProcessTest : public ::testing::Test {
       }
     }
     std::filesystem::remove_all(directory_);
+    std::filesystem::remove_all("/var/run/dpdk/" + TestpmdPrefix());
   }
 
   Process Launch(const std::string& name, std::vector<std::string> argv) {
@@ -75,6 +77,36 @@ class CardProcessTest : public ::testing::Test {
     EXPECT_TRUE(host.WaitForOutput("attached", kPatience).ok()) << host.Output();
     return host;
   }
+
+  // dpdk-testpmd as a raw function's host, forwarding. `queues` pairs.
+  Process StartTestpmd(const std::string& name, const std::string& card, int function,
+                       std::vector<std::string> more, int queues = 1) {
+    const std::string socket = directory_ / card / absl::StrCat("function", function, ".sock");
+    std::vector<std::string> argv = {
+        "dpdk-testpmd",
+        "--no-huge",
+        "-m",
+        "128",
+        "--no-pci",
+        "--no-telemetry",
+        "--no-shconf",
+        absl::StrCat("--file-prefix=", TestpmdPrefix()),
+        "--lcores=0@(0,1),1@(0,1)",
+        absl::StrCat("--vdev=net_virtio_user0,queues=", queues, ",path=", socket),
+        "--",
+        "--total-num-mbufs=4096",
+        "--stats-period=3600",
+        "--auto-start",
+        absl::StrCat("--rxq=", queues),
+        absl::StrCat("--txq=", queues)};
+    argv.insert(argv.end(), more.begin(), more.end());
+    Process testpmd = Launch(name, argv);
+    EXPECT_TRUE(testpmd.WaitForOutput("packet forwarding packets/burst", kPatience).ok())
+        << testpmd.Output();
+    return testpmd;
+  }
+
+  static std::string TestpmdPrefix() { return absl::StrCat("farrier-testpmd-", getpid()); }
 
   std::unique_ptr<driver::SocketCsrWindow> Window(const std::string& card) {
     auto window =
