@@ -1,7 +1,7 @@
 // Hands out free cells and takes them back. After reset cells come in order; later those that came
 // back longest ago. One of each per cycle.
 module cell_allocator #(
-  parameter int unsigned Cells = 4080  // fewer than 2^CellBits
+  parameter int unsigned Cells = 4080  // at most 2^CellBits
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
@@ -16,13 +16,13 @@ module cell_allocator #(
   output logic               all_free_o      // no cell is out
 );
 
-  if (Cells < 1 || Cells >= (1 << farrier_pkg::CellBits)) begin : g_check
-    $error("cell_allocator: Cells must fit a cell number, with one to spare");
+  if (Cells < 1 || Cells > (1 << farrier_pkg::CellBits)) begin : g_check
+    $error("cell_allocator: Cells must fit a cell number");
   end
 
-  localparam farrier_pkg::cell_t Fresh = Cells[farrier_pkg::CellBits-1:0];
+  localparam logic [farrier_pkg::CellBits:0] Fresh = Cells[farrier_pkg::CellBits:0];
 
-  farrier_pkg::cell_t            fresh_q;       // the next cell never handed out
+  logic [farrier_pkg::CellBits:0] fresh_q;      // the next cell never handed out
   logic [farrier_pkg::CellBits:0] out_q;        // cells handed out
   logic                          fresh, returned_valid, push, full;
   farrier_pkg::cell_t            returned;
@@ -30,7 +30,7 @@ module cell_allocator #(
 
   assign fresh          = fresh_q != Fresh;
   assign valid_o        = fresh || returned_valid;
-  assign cell_o         = fresh ? fresh_q : returned;
+  assign cell_o         = fresh ? fresh_q[farrier_pkg::CellBits-1:0] : returned;
   assign free_b_ready_o = !free_a_i;
   assign push           = free_a_i || free_b_i;
   assign all_free_o     = out_q == '0;
@@ -60,7 +60,7 @@ module cell_allocator #(
     end
   end
 
-  // There are fewer cells than places.
+  // There are no more cells than places.
   logic unused;
   assign unused = ^{full, level};
 

@@ -150,6 +150,7 @@ module csr #(
         farrier_regs_pkg::RegCapabilities: begin
           read_data[farrier_regs_pkg::CapabilitiesExactFiltersLsb] = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesHoldLsb]         = 1'b1;
+          read_data[farrier_regs_pkg::CapabilitiesPacingLsb]       = 1'b1;
         end
         farrier_regs_pkg::RegEpoch: read_data = epoch_q;
         farrier_regs_pkg::RegFunctions: read_data = Functions;

@@ -6,6 +6,8 @@ module farrier_card #(
   parameter int unsigned Functions = 2,          // 1-4
   parameter int unsigned Queues = 16,            // per function, 1-16
   parameter int unsigned HoldCells = 3072,       // for parked packets; the rest is for those passing
+  parameter int unsigned TxCells = 4096,         // of TX memory
+  parameter int unsigned PacingSlots = 4096,     // of the departure calendar, a power of two
   parameter int unsigned V4FlowDepth = 2048,     // filters per way, powers of two
   parameter int unsigned V4ListenDepth = 2048,
   parameter int unsigned V6FlowDepth = 512,
@@ -164,11 +166,14 @@ module farrier_card #(
   logic [farrier_pkg::Blocks-1:0] block_valid;
   farrier_pkg::block_request_t    block_request;
   farrier_pkg::block_response_t [farrier_pkg::Blocks-1:0] block_response;
+  farrier_pkg::block_response_t   tx_answer;
 
   csr #(
     .Functions    (Functions),
     .Queues       (Queues),
     .HoldCells    (HoldCells),
+    .TxCells      (TxCells),
+    .PacingSlots  (PacingSlots),
     .V4FlowDepth  (V4FlowDepth),
     .V4ListenDepth(V4ListenDepth),
     .V6FlowDepth  (V6FlowDepth),
@@ -206,10 +211,14 @@ module farrier_card #(
   );
 
   // Blocks that this card lacks answer every access with "bad".
-  for (genvar i = 0; i < farrier_pkg::Blocks; i++) begin : g_absent
-    assign block_response[i].done = block_valid[i];
-    assign block_response[i].bad  = 1'b1;
-    assign block_response[i].data = '0;
+  for (genvar i = 0; i < farrier_pkg::Blocks; i++) begin : g_block
+    if (i == farrier_pkg::BlockTx) begin : g_tx
+      assign block_response[i] = tx_answer;
+    end else begin : g_absent
+      assign block_response[i].done = block_valid[i];
+      assign block_response[i].bad  = 1'b1;
+      assign block_response[i].data = '0;
+    end
   end
 
   // RX.
@@ -219,6 +228,7 @@ module farrier_card #(
   logic [farrier_pkg::CellBits:0] parked;
   logic [15:0]            packet_bytes;
   logic                   packet_seen, malformed, oversize, memory_full, rx_idle;
+  logic [63:0]            rx_wake, tx_wake;
 
   rx_path #(
     .Functions    (Functions),
@@ -271,25 +281,41 @@ module farrier_card #(
     .oversize_o      (oversize),
     .memory_full_o   (memory_full),
     .idle_o          (rx_idle),
-    .wake_o
+    .wake_o          (rx_wake)
   );
 
   // TX.
   farrier_pkg::tx_count_t tx_count;
-  logic                   tx_bad_prefix, tx_disabled, tx_packet, tx_idle;
+  logic                   tx_bad_prefix, tx_disabled, tx_full, tx_packet, tx_idle;
   logic [15:0]            tx_packet_bytes;
+  // To be told to the hosts by RX.
+  farrier_pkg::owner_t        released_owner;
+  logic [31:0]                released;
+  farrier_pkg::tx_report_t tx_report;
+
+  assign released_owner = '0;
 
   tx_path #(
-    .Functions(Functions)
+    .Functions  (Functions),
+    .TxCells    (TxCells),
+    .PacingSlots(PacingSlots)
   ) u_tx (
     .clk_i,
     .rst_ni,
-    .clear_i       (clear_q),
-    .clear_index_i (clear_index_q[7:0]),
-    .config_i      (settings),
-    .switched_i    (switched),
-    .seen_owner_i  (owner_request.owner),
-    .seen_o        (tx_seen),
+    .clear_i         (clear_q),
+    .clear_index_i   (clear_index_q[7:0]),
+    .time_i,
+    .enabled_i       (settings.enabled),
+    .raw_i           (settings.raw),
+    .access_valid_i  (block_valid[farrier_pkg::BlockTx]),
+    .access_i        (block_request),
+    .access_o        (tx_answer),
+    .switched_i      (switched),
+    .seen_owner_i    (owner_request.owner),
+    .seen_o          (tx_seen),
+    .released_owner_i(released_owner),
+    .released_o      (released),
+    .report_o        (tx_report),
     .h2c_valid_i,
     .h2c_data_i,
     .h2c_keep_i,
@@ -301,12 +327,14 @@ module farrier_card #(
     .tx_last_o,
     .tx_size_o,
     .tx_ready_i,
-    .count_o       (tx_count),
-    .bad_prefix_o  (tx_bad_prefix),
-    .disabled_o    (tx_disabled),
-    .packet_o      (tx_packet),
-    .packet_bytes_o(tx_packet_bytes),
-    .idle_o        (tx_idle)
+    .count_o         (tx_count),
+    .bad_prefix_o    (tx_bad_prefix),
+    .disabled_o      (tx_disabled),
+    .full_o          (tx_full),
+    .packet_o        (tx_packet),
+    .packet_bytes_o  (tx_packet_bytes),
+    .idle_o          (tx_idle),
+    .wake_o          (tx_wake)
   );
 
   assign tx_src_o = 16'd0;
@@ -326,6 +354,7 @@ module farrier_card #(
     global_count[farrier_regs_pkg::GlobalCounterTxBytes]      = tx_packet;
     global_count[farrier_regs_pkg::GlobalCounterTxBadPrefix]  = tx_bad_prefix;
     global_count[farrier_regs_pkg::GlobalCounterTxDisabled]   = tx_disabled;
+    global_count[farrier_regs_pkg::GlobalCounterTxFull]       = tx_full;
     global_count[farrier_regs_pkg::GlobalCounterCsrBadAccess] = csr_bad;
   end
 
@@ -349,8 +378,9 @@ module farrier_card #(
   );
 
   assign idle_o = !clear_q && !rx_valid_i && rx_idle && tx_idle && !request;
+  assign wake_o = (tx_wake < rx_wake) ? tx_wake : rx_wake;
 
   logic unused;
-  assign unused = ^{rx_size_i, rx_src_i, rx_dst_i, h2c_size_i, h2c_src_i, h2c_dst_i, block_request};
+  assign unused = ^{rx_size_i, rx_src_i, rx_dst_i, h2c_size_i, h2c_src_i, h2c_dst_i, released, tx_report};
 
 endmodule

@@ -241,6 +241,75 @@ package farrier_pkg;
     logic [TxCounters-1:0] count;
   } tx_count_t;
 
+  // TX: a packet that has come in whole.
+  typedef struct packed {
+    logic        raw;      // from a raw function: no owner, generation or departure
+    logic [1:0]  func;
+    logic        disabled; // so is its function
+    logic        bad;      // no valid prefix, or no frame's length
+    logic        stored;   // all of it is in cells
+    logic        partial;  // not all of it, but `head` and what follows must be freed
+    cell_t head;
+    logic [4:0]  cells;    // that the whole frame needs
+    logic [15:0] size;     // of the frame, bytes; 0xFFFF: that or more
+    owner_t owner;
+    logic [15:0] generation;
+    logic [31:0] sequence_number;
+    logic [63:0] departure;  // ns; 0 = now
+    logic [5:0]  pacing_class;
+    logic        report;   // its departure
+  } tx_packet_t;
+
+  // What egress needs to know of a packet, at the number of its first cell.
+  typedef struct packed {
+    logic        raw;
+    logic [1:0]  func;
+    owner_t owner;
+    logic        report;
+    logic [31:0] sequence_number;
+    logic [15:0] size;     // bytes
+  } tx_meta_t;
+
+  // What was decided of a packet.
+  typedef struct packed {
+    logic        accept;   // it is to be parked
+    cell_t head;
+    logic [15:0] size;     // bytes
+    logic [57:0] slot;     // of its departure, in SLOT_NS
+    logic        at_once;  // has no departure
+    logic [5:0]  pacing_class;
+    owner_t owner;
+    logic [TxCounters-1:0] count;
+  } tx_verdict_t;
+
+  // Cells that a packet took and gives back when it has left.
+  typedef struct packed {
+    logic        raw;      // the function's, else the owner's
+    logic [1:0]  func;
+    owner_t owner;
+    logic [4:0]  cells;
+  } tx_release_t;
+
+  // A departure to be told to the host.
+  typedef struct packed {
+    logic        valid;    // for one cycle
+    owner_t owner;
+    logic [31:0] sequence_number;
+    logic [63:0] departed; // ns
+  } tx_report_t;
+
+  // Software's access to tables of owners and classes: held until done.
+  typedef struct packed {
+    logic        valid;
+    logic        write;
+    logic [7:0]  row;      // owner or class
+    logic [1:0]  word;     // register of the row
+    logic [31:0] data;
+  } tx_access_t;
+
+  localparam logic [31:0] TxQuotaAfterReset = 32'd1024;         // OWNER_TX_QUOTA
+  localparam logic [31:0] FunctionTxQuotaAfterReset = 32'd512;  // FUNCTION_TX_QUOTA
+
   // Bytes in a beat whose tkeep is contiguous from byte 0.
   function automatic logic [6:0] keep_bytes(logic [63:0] keep);
     keep_bytes = 7'($countones(keep));

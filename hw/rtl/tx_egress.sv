@@ -1,97 +1,156 @@
-// Sends checked frames to the wire, in order; frames that failed are skipped.
-module tx_egress #(
-  parameter int unsigned StoreBeats = 512,  // as in tx_check
-  localparam int unsigned BeatBits = $clog2(StoreBeats)
-) (
-  input  logic                clk_i,
-  input  logic                rst_ni,
-  // Verdicts, in order.
-  input  logic                verdict_i,
-  input  logic                verdict_drop_i,
-  input  logic [15:0]         verdict_size_i,   // bytes
-  input  logic [7:0]          verdict_beats_i,  // stored
-  output logic                verdict_ready_o,  // its beats are read
-  // Stored beats; read_data_i in the cycle after.
-  output logic                read_o,
-  output logic [BeatBits-1:0] read_address_o,
-  input  logic [511:0]        read_data_i,
+// Sends packets to the wire, in the order given: each frame from its cells, which it gives back as it reads
+// them. One beat per cycle, and a packet per cycle if it has one beat; no bubbles within a packet.
+module tx_egress (
+  input  logic                        clk_i,
+  input  logic                        rst_ni,
+  input  logic [63:0]                 time_i,          // ns
+  // What to send: the packet's first cell.
+  input  logic                        valid_i,
+  input  farrier_pkg::cell_t          head_i,
+  output logic                        ready_o,
+  // What is known of it, in the cycle after the question, until the next question.
+  output logic                        meta_read_o,
+  output farrier_pkg::cell_t          meta_address_o,
+  input  farrier_pkg::tx_meta_t    meta_i,
+  // Links between cells, likewise.
+  output logic                        link_read_o,
+  output farrier_pkg::cell_t          link_address_o,
+  input  farrier_pkg::cell_link_t     link_i,
+  // TX memory, likewise.
+  output logic                        read_o,
+  output logic [farrier_pkg::CellBits+2:0] read_address_o,
+  input  logic [511:0]                read_data_i,
+  // A cell that has been read.
+  output logic                        free_o,
+  output farrier_pkg::cell_t          free_cell_o,
   // Wire.
-  output logic                tx_valid_o,
-  output logic [511:0]        tx_data_o,        // 0 when not valid
-  output logic [63:0]         tx_keep_o,
-  output logic                tx_last_o,        // 0 when not valid
-  output logic [15:0]         tx_size_o,        // bytes, the same over a frame
-  input  logic                tx_ready_i,
-  // Counting: a frame has left.
-  output logic                sent_o,
-  output logic [15:0]         sent_bytes_o,
-  output logic                idle_o
+  output logic                        tx_valid_o,
+  output logic [511:0]                tx_data_o,       // 0 when not valid
+  output logic [63:0]                 tx_keep_o,
+  output logic                        tx_last_o,       // 0 when not valid
+  output logic [15:0]                 tx_size_o,       // bytes, the same over a frame
+  input  logic                        tx_ready_i,
+  // A frame has left: its size, the cells it had, and whether to tell.
+  output logic                        sent_o,
+  output logic [15:0]                 sent_bytes_o,
+  output farrier_pkg::tx_release_t sent_cells_o,
+  output farrier_pkg::tx_report_t  report_o,
+  output logic                        idle_o
 );
 
   localparam int unsigned OutDepth = 16;
 
-  logic [BeatBits-1:0] read_q;
-  logic [7:0]          beat_q;
-  logic                room, go, last, push_q, last_q;
-  logic [15:0]         size_q;
+  // First stage: a packet, and what is known of it.
+  logic               first_valid_q, take, fetch;
+  farrier_pkg::cell_t first_q;
 
-  assign go              = verdict_i && !verdict_drop_i && room;
-  assign last            = beat_q + 8'd1 == verdict_beats_i;
-  assign verdict_ready_o = verdict_i && (verdict_drop_i || (go && last));
-  assign read_o          = go;
-  assign read_address_o  = read_q + {{BeatBits - 8{1'b0}}, beat_q};
+  assign ready_o        = !first_valid_q || take;
+  assign fetch          = valid_i && ready_o;
+  assign meta_read_o    = fetch;
+  assign meta_address_o = head_i;
+
+  // Second stage: the packet that is being cut into beats. Its first beat goes out straight from the
+  // first stage.
+  logic                     active_q, crossed_q, room, go, last;
+  farrier_pkg::tx_meta_t meta_q, meta;
+  logic [7:0]               beats_q, beats;  // still to go
+  logic [2:0]               beat_q, beat;    // within the cell
+  farrier_pkg::cell_t       cell_q, cell_now;
+
+  always_comb begin
+    take     = first_valid_q && !active_q && room;
+    go       = (first_valid_q || active_q) && room;
+    meta     = active_q ? meta_q : meta_i;
+    beats    = active_q ? beats_q : 8'((meta_i.size + 16'd63) >> 6);
+    beat     = active_q ? beat_q : 3'd0;
+    cell_now = active_q ? cell_q : first_q;
+    // The next cell's number came while this one was read.
+    if (active_q && crossed_q) cell_now = link_i.next;
+    last     = go && beats == 8'd1;
+
+    read_o         = go;
+    read_address_o = {cell_now, beat};
+    link_read_o    = go && beat == 3'd0;
+    link_address_o = cell_now;
+    free_o         = go && (last || beat == 3'd7);
+    free_cell_o    = cell_now;
+  end
+
+  // Third stage: the data are there.
+  logic                     push_q, last_q;
+  farrier_pkg::tx_meta_t push_meta_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      read_q <= '0;
-      beat_q <= '0;
-      push_q <= 1'b0;
+      first_valid_q <= 1'b0;
+      active_q      <= 1'b0;
+      crossed_q     <= 1'b0;
+      push_q        <= 1'b0;
     end else begin
-      if (verdict_ready_o) begin
-        read_q <= read_q + {{BeatBits - 8{1'b0}}, verdict_beats_i};
-        beat_q <= '0;
-      end else if (go) begin
-        beat_q <= beat_q + 8'd1;
+      if (fetch) first_valid_q <= 1'b1;
+      else if (take) first_valid_q <= 1'b0;
+      if (go) begin
+        active_q  <= !last;
+        crossed_q <= beat == 3'd7;
       end
       push_q <= go;
     end
+    if (fetch) first_q <= head_i;
     if (go) begin
-      last_q <= last;
-      size_q <= verdict_size_i;
+      if (!active_q) meta_q <= meta_i;
+      beats_q     <= beats - 8'd1;
+      beat_q      <= beat + 3'd1;
+      cell_q      <= cell_now;
+      last_q      <= last;
+      push_meta_q <= meta;
     end
   end
 
+  // Out of the pipeline: as many beats as can still be under way always fit.
   logic                      out_valid, out_last, out_full;
+  farrier_pkg::tx_meta_t  out_meta;
   logic [511:0]              out_data;
-  logic [15:0]               out_size;
   logic [$clog2(OutDepth):0] out_level;
 
   fifo #(
-    .Width(529),
+    .Width(513 + $bits(push_meta_q)),
     .Depth(OutDepth)
   ) u_out (
     .clk_i,
     .rst_ni,
     .push_i (push_q),
-    .data_i ({last_q, size_q, read_data_i}),
+    .data_i ({last_q, push_meta_q, read_data_i}),
     .full_o (out_full),
     .valid_o(out_valid),
-    .data_o ({out_last, out_size, out_data}),
+    .data_o ({out_last, out_meta, out_data}),
     .pop_i  (out_valid && tx_ready_i),
     .level_o(out_level)
   );
 
-  assign room       = out_level < ($clog2(OutDepth) + 1)'(OutDepth - 2);
-  assign tx_valid_o = out_valid;
-  assign tx_data_o  = out_valid ? out_data : '0;
-  assign tx_keep_o  = out_valid ? (out_last ? farrier_pkg::keep_mask(out_size[5:0]) : '1) : '0;
-  assign tx_last_o  = out_valid && out_last;
-  assign tx_size_o  = out_valid ? out_size : '0;
-  assign sent_o       = out_valid && tx_ready_i && out_last;
-  assign sent_bytes_o = out_size;
-  assign idle_o       = !push_q && !out_valid;
+  always_comb begin
+    room       = out_level < ($clog2(OutDepth) + 1)'(OutDepth - 2);
+    tx_valid_o = out_valid;
+    tx_data_o  = out_valid ? out_data : '0;
+    tx_keep_o  = '0;
+    if (out_valid) tx_keep_o = out_last ? farrier_pkg::keep_mask(out_meta.size[5:0]) : '1;
+    tx_last_o  = out_valid && out_last;
+    tx_size_o  = out_valid ? out_meta.size : '0;
 
+    sent_o             = out_valid && tx_ready_i && out_last;
+    sent_bytes_o       = out_meta.size;
+    sent_cells_o.raw   = out_meta.raw;
+    sent_cells_o.func  = out_meta.func;
+    sent_cells_o.owner = out_meta.owner;
+    sent_cells_o.cells = 5'((out_meta.size + 16'(farrier_regs_pkg::CellBytes - 1)) >> 9);
+    report_o.valid           = sent_o && out_meta.report;
+    report_o.owner           = out_meta.owner;
+    report_o.sequence_number = out_meta.sequence_number;
+    report_o.departed        = time_i;
+    idle_o = !valid_i && !first_valid_q && !active_q && !push_q && !out_valid;
+  end
+
+  // `room` keeps the queue from filling; a packet's length tells where its links end.
   logic unused;
-  assign unused = out_full;
+  assign unused = ^{out_full, link_i.last};
 
 endmodule
