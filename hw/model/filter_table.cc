@@ -63,7 +63,13 @@ bool FilterTables::Commit(regs::FilterTable which, uint32_t way, uint32_t index,
   Entry& place = table.entries[size_t{way} * table.depth + index];
   table.used -= place.valid;
   place = entry.valid ? entry : Entry{};
+  const size_t source = IsIpv4(which) ? 3 : 6;
   if (IsIpv4(which)) std::fill(place.key.begin() + kIpv4KeyWords, place.key.end(), 0);
+  place.key[1] &= kKeyVlanProtocolMask;
+  if (which == regs::FilterTable::kV4Listen || which == regs::FilterTable::kV6Listen) {
+    place.key[0] &= ~kKeySourcePortMask;
+    std::fill(place.key.begin() + source, place.key.end(), 0);
+  }
   table.used += place.valid;
   return true;
 }

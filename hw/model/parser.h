@@ -15,6 +15,7 @@ using FilterKey = std::array<uint32_t, regs::kFilterKeyWords>;
 // Words of a FilterKey that belong to the source: zero in a LISTEN key, next to src_port (upper
 // half of word 0).
 inline constexpr uint32_t kKeySourcePortMask = 0xFFFF0000u;
+inline constexpr uint32_t kKeyVlanProtocolMask = 0x000FFFFFu;  // of word 1
 
 enum class Network : uint8_t { kNone, kIpv4, kIpv6 };
 

@@ -6,10 +6,8 @@ module counters (
   input  farrier_pkg::owner_t        clear_owner_i,
   input  farrier_pkg::rx_count_t     rx_i,
   input  farrier_pkg::tx_count_t     tx_i,
-  // Global: which count one, and the bytes of rx_packets and tx_packets.
-  input  logic [farrier_regs_pkg::GlobalCounters-1:0] global_i,
-  input  logic [15:0]                rx_bytes_i,
-  input  logic [15:0]                tx_bytes_i,
+  // Global: how much each grows, 17 bits for each.
+  input  logic [farrier_regs_pkg::GlobalCounters*17-1:0] global_i,
   // Snapshot.
   input  logic                       snapshot_i,       // of snapshot_owner_i
   input  farrier_pkg::owner_t        snapshot_owner_i,
@@ -75,19 +73,12 @@ module counters (
   logic [Globals*64-1:0] global_q, global_snapshot_q;
 
   for (genvar i = 0; i < Globals; i++) begin : g_global
-    logic [15:0] amount;
-
-    if (i == farrier_regs_pkg::GlobalCounterRxBytes) begin : g_rx_bytes
-      assign amount = rx_bytes_i;
-    end else if (i == farrier_regs_pkg::GlobalCounterTxBytes) begin : g_tx_bytes
-      assign amount = tx_bytes_i;
-    end else begin : g_one
-      assign amount = 16'd1;
-    end
+    logic [16:0] amount;
+    assign amount = global_i[17*i+:17];
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) global_q[64*i+:64] <= '0;
-      else if (global_i[i]) global_q[64*i+:64] <= global_q[64*i+:64] + {48'd0, amount};
+      else if (amount != '0) global_q[64*i+:64] <= global_q[64*i+:64] + {47'd0, amount};
     end
   end
 

@@ -7,7 +7,7 @@ module csr #(
   parameter int unsigned TxCells = 0,
   parameter int unsigned PacingSlots = 0,
   parameter int unsigned V4FlowDepth = 2048,
-  parameter int unsigned V4ListenDepth = 2048,
+  parameter int unsigned V4ListenDepth = 512,
   parameter int unsigned V6FlowDepth = 512,
   parameter int unsigned V6ListenDepth = 512
 ) (
@@ -28,6 +28,7 @@ module csr #(
   output logic                    changed_o,         // a global register was written
   // Credits.
   output logic                    doorbell_o,
+  input  logic                    doorbell_ready_i,  // else accesses wait
   output logic [5:0]              doorbell_queue_o,  // 16 f + q
   output logic [15:0]             doorbell_count_o,
   output logic [3:0]              reset_credits_o,   // per function
@@ -151,6 +152,8 @@ module csr #(
           read_data[farrier_regs_pkg::CapabilitiesExactFiltersLsb] = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesHoldLsb]         = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesPacingLsb]       = 1'b1;
+          read_data[farrier_regs_pkg::CapabilitiesRssLsb]          = 1'b1;
+          read_data[farrier_regs_pkg::CapabilitiesHeartbeatLsb]    = 1'b1;
         end
         farrier_regs_pkg::RegEpoch: read_data = epoch_q;
         farrier_regs_pkg::RegFunctions: read_data = Functions;
@@ -210,7 +213,7 @@ module csr #(
   logic start, start_write, is_snapshot, to_owner;
 
   always_comb begin
-    start       = request_i && state_q == StateIdle;
+    start       = request_i && state_q == StateIdle && doorbell_ready_i;
     start_write = start && write_i && write_known;
     is_snapshot = in_window && at == farrier_regs_pkg::RegCounterSnapshot;
     to_owner    = start && ((is_row && (!write_i || write_known)) || (start_write && is_snapshot));

@@ -9,7 +9,7 @@ module farrier_card #(
   parameter int unsigned TxCells = 4096,         // of TX memory
   parameter int unsigned PacingSlots = 4096,     // of the departure calendar, a power of two
   parameter int unsigned V4FlowDepth = 2048,     // filters per way, powers of two
-  parameter int unsigned V4ListenDepth = 2048,
+  parameter int unsigned V4ListenDepth = 512,
   parameter int unsigned V6FlowDepth = 512,
   parameter int unsigned V6ListenDepth = 512
 ) (
@@ -99,7 +99,7 @@ module farrier_card #(
   end
 
   // After reset the tables are cleared, entry by entry.
-  logic        clear_q, rx_open_q, rx_inside_q;
+  logic        clear_q, lookups_ready, rx_open_q, rx_inside_q;
   logic [16:0] clear_index_q;
 
   always_ff @(posedge clk_i) begin
@@ -110,8 +110,8 @@ module farrier_card #(
       rx_inside_q   <= 1'b0;
     end else begin
       if (clear_q) begin
-        clear_index_q <= clear_index_q + 17'd1;
-        if (clear_index_q == 17'(ClearCount - 1)) clear_q <= 1'b0;
+        if (!clear_index_q[16]) clear_index_q <= clear_index_q + 17'd1;
+        if (clear_index_q >= 17'(ClearCount - 1) && lookups_ready) clear_q <= 1'b0;
       end
       if (rx_valid_i) rx_inside_q <= !rx_last_i;
       // The wire is heard from a frame's beginning.
@@ -154,7 +154,7 @@ module farrier_card #(
   );
 
   farrier_pkg::config_t          settings;
-  logic                          changed, doorbell, snapshot_done, counter_global, csr_bad;
+  logic                          changed, doorbell, doorbell_ready, snapshot_done, counter_global, csr_bad;
   logic [5:0]                    doorbell_queue, counter_word;
   logic [15:0]                   doorbell_count;
   logic [3:0]                    reset_credits;
@@ -193,6 +193,7 @@ module farrier_card #(
     .config_o        (settings),
     .changed_o       (changed),
     .doorbell_o      (doorbell),
+    .doorbell_ready_i(doorbell_ready),
     .doorbell_queue_o(doorbell_queue),
     .doorbell_count_o(doorbell_count),
     .reset_credits_o (reset_credits),
@@ -214,7 +215,7 @@ module farrier_card #(
   for (genvar i = 0; i < farrier_pkg::Blocks; i++) begin : g_block
     if (i == farrier_pkg::BlockTx) begin : g_tx
       assign block_response[i] = tx_answer;
-    end else begin : g_absent
+    end else if (i == farrier_pkg::BlockRules) begin : g_absent
       assign block_response[i].done = block_valid[i];
       assign block_response[i].bad  = 1'b1;
       assign block_response[i].data = '0;
@@ -229,6 +230,8 @@ module farrier_card #(
   logic [15:0]            packet_bytes;
   logic                   packet_seen, malformed, oversize, memory_full, rx_idle;
   logic [63:0]            rx_wake, tx_wake;
+  farrier_pkg::tx_report_t tx_report;
+  logic [1:0]             reports_lost;
 
   rx_path #(
     .Functions    (Functions),
@@ -243,6 +246,7 @@ module farrier_card #(
     .rst_ni,
     .clear_i         (clear_q),
     .clear_index_i   (clear_index_q[15:0]),
+    .lookups_ready_o (lookups_ready),
     .time_i,
     .config_i        (settings),
     .changed_i       (changed),
@@ -252,6 +256,12 @@ module farrier_card #(
     .tx_seen_i       (tx_seen),
     .filter_i        (filter_request),
     .filter_o        (filter_response),
+    .block_valid_i   (block_valid),
+    .block_i         (block_request),
+    .rss_o           (block_response[farrier_pkg::BlockRss]),
+    .heartbeat_o     (block_response[farrier_pkg::BlockHeartbeat]),
+    .report_i        (tx_report),
+    .reports_lost_o  (reports_lost),
     .doorbell_i      (doorbell),
     .doorbell_queue_i(doorbell_queue),
     .doorbell_count_i(doorbell_count),
@@ -260,6 +270,7 @@ module farrier_card #(
     .grant_queue_i,
     .grant_count_i,
     .grant_ready_o,
+    .doorbell_ready_o(doorbell_ready),
     .rx_valid_i      (rx_valid_i && rx_open_q),
     .rx_data_i,
     .rx_keep_i,
@@ -291,7 +302,6 @@ module farrier_card #(
   // To be told to the hosts by RX.
   farrier_pkg::owner_t        released_owner;
   logic [31:0]                released;
-  farrier_pkg::tx_report_t tx_report;
 
   assign released_owner = '0;
 
@@ -341,21 +351,22 @@ module farrier_card #(
   assign tx_dst_o = tx_valid_o ? 16'h0040 : 16'd0;
 
   // Counters.
-  logic [farrier_regs_pkg::GlobalCounters-1:0] global_count;
+  logic [farrier_regs_pkg::GlobalCounters*17-1:0] grown;  // by how much each has grown
 
   always_comb begin
-    global_count = '0;
-    global_count[farrier_regs_pkg::GlobalCounterRxPackets]    = packet_seen;
-    global_count[farrier_regs_pkg::GlobalCounterRxBytes]      = packet_seen;
-    global_count[farrier_regs_pkg::GlobalCounterRxMalformed]  = malformed;
-    global_count[farrier_regs_pkg::GlobalCounterRxOversize]   = oversize;
-    global_count[farrier_regs_pkg::GlobalCounterRxMemoryFull] = memory_full;
-    global_count[farrier_regs_pkg::GlobalCounterTxPackets]    = tx_packet;
-    global_count[farrier_regs_pkg::GlobalCounterTxBytes]      = tx_packet;
-    global_count[farrier_regs_pkg::GlobalCounterTxBadPrefix]  = tx_bad_prefix;
-    global_count[farrier_regs_pkg::GlobalCounterTxDisabled]   = tx_disabled;
-    global_count[farrier_regs_pkg::GlobalCounterTxFull]       = tx_full;
-    global_count[farrier_regs_pkg::GlobalCounterCsrBadAccess] = csr_bad;
+    grown = '0;
+    grown[17*farrier_regs_pkg::GlobalCounterRxPackets+:17]    = {16'd0, packet_seen};
+    if (packet_seen) grown[17*farrier_regs_pkg::GlobalCounterRxBytes+:17] = {1'b0, packet_bytes};
+    grown[17*farrier_regs_pkg::GlobalCounterRxMalformed+:17]  = {16'd0, malformed};
+    grown[17*farrier_regs_pkg::GlobalCounterRxOversize+:17]   = {16'd0, oversize};
+    grown[17*farrier_regs_pkg::GlobalCounterRxMemoryFull+:17] = {16'd0, memory_full};
+    grown[17*farrier_regs_pkg::GlobalCounterTxPackets+:17]    = {16'd0, tx_packet};
+    if (tx_packet) grown[17*farrier_regs_pkg::GlobalCounterTxBytes+:17] = {1'b0, tx_packet_bytes};
+    grown[17*farrier_regs_pkg::GlobalCounterTxBadPrefix+:17]  = {16'd0, tx_bad_prefix};
+    grown[17*farrier_regs_pkg::GlobalCounterTxDisabled+:17]   = {16'd0, tx_disabled};
+    grown[17*farrier_regs_pkg::GlobalCounterTxFull+:17]       = {16'd0, tx_full};
+    grown[17*farrier_regs_pkg::GlobalCounterTxReportLost+:17] = {15'd0, reports_lost};
+    grown[17*farrier_regs_pkg::GlobalCounterCsrBadAccess+:17] = {16'd0, csr_bad};
   end
 
   counters u_counters (
@@ -365,9 +376,7 @@ module farrier_card #(
     .clear_owner_i    (clear_index_q[7:0]),
     .rx_i             (rx_count),
     .tx_i             (tx_count),
-    .global_i         (global_count),
-    .rx_bytes_i       (packet_bytes),
-    .tx_bytes_i       (tx_packet_bytes),
+    .global_i         (grown),
     .snapshot_i       (owner_response.done && owner_request.op == farrier_pkg::OwnerOpSnapshot),
     .snapshot_owner_i (owner_request.owner),
     .snapshot_parked_i(parked),
@@ -381,6 +390,6 @@ module farrier_card #(
   assign wake_o = (tx_wake < rx_wake) ? tx_wake : rx_wake;
 
   logic unused;
-  assign unused = ^{rx_size_i, rx_src_i, rx_dst_i, h2c_size_i, h2c_src_i, h2c_dst_i, released, tx_report};
+  assign unused = ^{rx_size_i, rx_src_i, rx_dst_i, h2c_size_i, h2c_src_i, h2c_dst_i, released};
 
 endmodule

@@ -64,16 +64,25 @@ package farrier_pkg;
     logic [5:0]  pacing_class;
   } lookup_t;
 
-  // What the exact filters are asked.
+  // What the exact filters are asked. Superseded by classify_t.
   typedef struct packed {
     logic         has_ports;  // else no exact filter applies
     logic         is_ipv6;
     logic [319:0] key;        // FILTER_KEY[i] at [32 i +: 32]
   } filter_query_t;
 
-  // One packet or MARK to be handed to a function, decided and paid for.
+  // A packet with what was looked up for it, on its way to the decision.
   typedef struct packed {
-    logic        mark;
+    logic       hit;    // `owner` is a filter's; else the packet is the default owner's
+    owner_t     owner;
+    logic [3:0] entry;  // of the RSS table: which of the owner's queues
+    rx_packet_t packet;
+  } found_t;
+
+  // One packet, MARK or departure report to be handed to a function, decided and paid for.
+  typedef struct packed {
+    logic        mark;             // 64 zero bytes, no packet
+    logic        sent;             // ... and that a report; its time is in a queue of its own
     logic        raw;
     logic        was_held;
     logic [1:0]  func;
@@ -103,6 +112,7 @@ package farrier_pkg;
     logic [31:0]       cut;
     logic [31:0]       refused;
     logic              watchdog;      // sticky: the watchdog struck
+    logic              heartbeat;     // sticky: a heartbeat was missed
     logic [15:0]       marks;         // queues (from queue_base) whose MARK has not gone out
     logic              listed;        // is in the list of owners that want service
     logic              drained;       // last_drain is valid
@@ -111,6 +121,7 @@ package farrier_pkg;
     logic [CellBits:0] parked;        // packets
     logic [CellBits:0] parked_cells;
     logic [4:0]        head_cells;    // cells of the oldest parked packet
+    logic [3:0]        head_entry;    // ... its RSS entry
     cell_t             park_head;     // oldest parked packet
     cell_t             park_tail;     // newest
   } owner_row_t;
@@ -118,6 +129,7 @@ package farrier_pkg;
   // Behind each parked packet: the next one.
   typedef struct packed {
     logic [4:0] cells;
+    logic [3:0] entry;  // of the RSS table
     cell_t      head;
   } packet_link_t;
 
@@ -129,8 +141,21 @@ package farrier_pkg;
     OwnerOpSwitch = 3'd1,
     OwnerOpQuota = 3'd2,
     OwnerOpSnapshot = 3'd3,
-    OwnerOpService = 3'd4
+    OwnerOpService = 3'd4,
+    OwnerOpMiss = 3'd5,    // a function's host has missed its heartbeat
+    OwnerOpReport = 3'd6   // a departure is to be reported
   } owner_op_e;
+
+  // What an operation finds about its row's times, MARKs and queue.
+  typedef struct packed {
+    logic        expired;      // held for longer than the watchdog allows
+    logic        gap_over;     // since the last parked packet that was delivered
+    logic        mark;         // a MARK can go out
+    logic [3:0]  mark_index;   // ... from queue_base
+    logic [3:0]  queue_index;  // the queue whose credits were asked about
+    logic [63:0] expiry;       // ns
+    logic [63:0] gap_end;      // ns
+  } owner_due_t;
 
   // Counters that the decision keeps per owner, one bit each in a mask of increments.
   localparam int unsigned RxCountIn = 0;
@@ -309,6 +334,12 @@ package farrier_pkg;
 
   localparam logic [31:0] TxQuotaAfterReset = 32'd1024;         // OWNER_TX_QUOTA
   localparam logic [31:0] FunctionTxQuotaAfterReset = 32'd512;  // FUNCTION_TX_QUOTA
+
+  // The queue of an owner with 2^log2_queues queues that an entry of the RSS table stands for.
+  function automatic logic [3:0] queue_of(logic [3:0] base, logic [2:0] log2_queues,
+                                          logic [3:0] entry);
+    queue_of = base + (entry & ~(4'hF << log2_queues));
+  endfunction
 
   // Bytes in a beat whose tkeep is contiguous from byte 0.
   function automatic logic [6:0] keep_bytes(logic [63:0] keep);

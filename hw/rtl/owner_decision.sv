@@ -3,7 +3,8 @@ module owner_decision (
   input  logic                      valid_i,       // else nothing happens
   input  farrier_pkg::owner_row_t   row_i,
   input  farrier_pkg::rx_packet_t   packet_i,
-  input  logic                      funded_i,      // the row's first queue can pay for it and a MARK
+  input  logic [3:0]                entry_i,       // the packet's, of the RSS table
+  input  logic                      funded_i,      // the packet's queue can pay for it and a MARK
   input  logic                      room_i,        // the hold memory has room for it
   output logic                      deliver_o,
   output logic                      park_o,
@@ -67,6 +68,7 @@ module owner_decision (
         if (row_i.parked == '0) begin
           row_o.park_head  = packet_i.head;
           row_o.head_cells = packet_i.cells;
+          row_o.head_entry = entry_i;
         end
       end
     end

@@ -9,17 +9,17 @@ module owner_operation #(
   input  farrier_pkg::owner_row_t row_i,
   input  farrier_pkg::owner_t     owner_i,
   input  logic [2:0]              word_i,        // for Read: which register of the row
-  input  logic [31:0]             data_i,        // for Switch and Quota
+  input  logic [31:0]             data_i,        // for Switch and Quota; for Report: the sequence
+  input  logic [1:0]              func_i,        // for Miss: whose heartbeat
   input  logic [31:0]             tx_seen_i,     // the owner's
   input  farrier_pkg::packet_link_t behind_i,    // parked behind the row's oldest packet
+  input  farrier_pkg::owner_due_t due_i,
+  input  logic                    one_i,         // due_i.queue_index has a credit
+  input  logic                    two_i,         // ... has two
   input  logic [63:0]             time_i,        // ns
-  input  logic [41:0]             watchdog_ns_i, // 0 = never
-  input  logic [31:0]             drain_gap_ns_i,
+  input  logic                    watchdog_i,    // there is one
   input  logic [3:0]              enabled_i,     // per function
   input  logic [3:0]              raw_i,         // per function
-  input  logic [63:0]             one_i,         // queue 16 f + q has a credit
-  input  logic [63:0]             two_i,         // ... has two
-  input  logic                    mark_room_i,   // a MARK may be queued for delivery
   output farrier_pkg::owner_row_t row_o,
   output logic [31:0]             data_o,        // for Read
   output logic                    bad_o,         // for Quota: not now
@@ -31,7 +31,8 @@ module owner_operation #(
   output logic                    deliver_o,     // queue delivery_o, and take a credit for it
   output farrier_pkg::delivery_t  delivery_o,
   output logic                    unpark_o,      // delivery_o was parked
-  output logic                    discard_o      // all parked packets go
+  output logic                    discard_o,     // all parked packets go
+  output logic                    lost_o         // for Report: it cannot be delivered
 );
 
   // The word that Switch asks for.
@@ -51,31 +52,14 @@ module owner_operation #(
     expected    = data_i[farrier_regs_pkg::SwitchWordGenerationLsb+:12] == row_i.generation;
   end
 
-  // What service finds.
-  logic        is_held, draining, expired, gap_over, funded;
-  logic [15:0] ready_marks;
-  logic [3:0]  mark_index;
-  logic        mark_found;
-  logic [63:0] expiry, gap_end;
+  logic is_held, draining, enabled, raw;
+  logic hold;  // the row becomes HELD now
 
   always_comb begin
-    is_held     = row_i.state == farrier_regs_pkg::OwnerStateHeld;
-    draining    = row_i.state == farrier_regs_pkg::OwnerStateAttached && row_i.parked != '0;
-    expiry      = row_i.held_since + {22'd0, watchdog_ns_i};
-    expired     = is_held && watchdog_ns_i != '0 && time_i > expiry;
-    gap_end     = row_i.last_drain + {32'd0, drain_gap_ns_i};
-    gap_over    = !row_i.drained || time_i >= gap_end;
-    funded      = enabled_i[row_i.func] && two_i[{row_i.func, row_i.queue_base}];
-    ready_marks = row_i.marks & 16'(one_i[{row_i.func, 4'd0}+:16] >> row_i.queue_base);
-    if (!enabled_i[row_i.func] || !mark_room_i) ready_marks = '0;
-    mark_index  = 4'd0;
-    mark_found  = 1'b0;
-    for (int i = 15; i >= 0; i--) begin
-      if (ready_marks[i]) begin
-        mark_index = 4'(i);
-        mark_found = 1'b1;
-      end
-    end
+    is_held  = row_i.state == farrier_regs_pkg::OwnerStateHeld;
+    draining = row_i.state == farrier_regs_pkg::OwnerStateAttached && row_i.parked != '0;
+    enabled  = enabled_i[row_i.func];
+    raw      = raw_i[row_i.func];
   end
 
   always_comb begin
@@ -89,14 +73,16 @@ module owner_operation #(
     deliver_o    = 1'b0;
     unpark_o     = 1'b0;
     discard_o    = 1'b0;
+    lost_o       = 1'b0;
+    hold         = 1'b0;
     delivery_o   = '0;
     if (valid_i) begin
-      delivery_o.func       = row_i.func;
-      delivery_o.queue_index      = row_i.queue_base;
-      delivery_o.owner      = owner_i;
-      delivery_o.generation = row_i.generation;
-      delivery_o.head       = row_i.park_head;
-      delivery_o.raw        = raw_i[row_i.func];
+      delivery_o.raw         = raw;
+      delivery_o.func        = row_i.func;
+      delivery_o.queue_index = due_i.queue_index;
+      delivery_o.owner       = owner_i;
+      delivery_o.generation  = row_i.generation;
+      delivery_o.head        = row_i.park_head;
 
       unique case (op_i)
         farrier_pkg::OwnerOpSwitch: begin
@@ -113,13 +99,11 @@ module owner_operation #(
               farrier_regs_pkg::OwnerStateAttached: begin
                 row_o.generation = row_i.generation + 12'd1;
                 row_o.watchdog   = 1'b0;
+                row_o.heartbeat  = 1'b0;
               end
               farrier_regs_pkg::OwnerStateHeld: begin
-                row_o.cut        = row_i.rx_next - {{31 - farrier_pkg::CellBits{1'b0}}, row_i.parked};
-                row_o.marks      = ~(16'hFFFE << ((5'd1 << log2_queues) - 5'd1));
-                row_o.held_since = time_i;
-                row_o.listed     = 1'b1;
-                list_o           = !row_i.listed;
+                hold        = 1'b1;
+                row_o.marks = ~(16'hFFFE << ((5'd1 << log2_queues) - 5'd1));
               end
               default: discard_o = row_i.parked != '0;
             endcase
@@ -131,25 +115,42 @@ module owner_operation #(
           else row_o.quota_difference = data_i ^ farrier_pkg::QuotaAfterReset;
         end
 
+        farrier_pkg::OwnerOpMiss: begin
+          if (row_i.state == farrier_regs_pkg::OwnerStateAttached && row_i.func == func_i) begin
+            switched_o      = 1'b1;
+            hold            = 1'b1;
+            row_o.state     = farrier_regs_pkg::OwnerStateHeld;
+            row_o.marks     = ~(16'hFFFE << ((5'd1 << row_i.log2_queues) - 5'd1));
+            row_o.heartbeat = 1'b1;
+          end
+        end
+
+        farrier_pkg::OwnerOpReport: begin
+          deliver_o = row_i.state == farrier_regs_pkg::OwnerStateAttached && enabled && !raw && two_i;
+          lost_o    = !deliver_o;
+          delivery_o.mark            = 1'b1;
+          delivery_o.sent            = 1'b1;
+          delivery_o.sequence_number = data_i;
+        end
+
         farrier_pkg::OwnerOpService: begin
-          if (expired) begin
+          if (is_held && due_i.expired) begin
             progress_o     = 1'b1;
             switched_o     = 1'b1;
             discard_o      = row_i.parked != '0;
             row_o.state    = farrier_regs_pkg::OwnerStateDrop;
             row_o.watchdog = 1'b1;
             row_o.marks    = '0;
-          end else if (row_i.marks != '0 && raw_i[row_i.func]) begin
+          end else if (row_i.marks != '0 && raw) begin
             progress_o  = 1'b1;
             row_o.marks = '0;
-          end else if (mark_found) begin
+          end else if (due_i.mark && enabled && one_i) begin
             progress_o  = 1'b1;
             deliver_o   = 1'b1;
-            row_o.marks = row_i.marks & ~(16'd1 << mark_index);
+            row_o.marks = row_i.marks & ~(16'd1 << due_i.mark_index);
             delivery_o.mark            = 1'b1;
-            delivery_o.queue_index           = row_i.queue_base + mark_index;
             delivery_o.sequence_number = row_i.cut;
-          end else if (draining && funded && gap_over) begin
+          end else if (draining && enabled && two_i && due_i.gap_over) begin
             progress_o = 1'b1;
             deliver_o  = 1'b1;
             unpark_o   = 1'b1;
@@ -161,14 +162,15 @@ module owner_operation #(
                 row_i.parked_cells - {{farrier_pkg::CellBits - 4{1'b0}}, row_i.head_cells};
             row_o.park_head    = behind_i.head;
             row_o.head_cells   = behind_i.cells;
+            row_o.head_entry   = behind_i.entry;
             row_o.last_drain   = time_i;
             row_o.drained      = 1'b1;
-          end else if (is_held && watchdog_ns_i != '0) begin
+          end else if (is_held && watchdog_i) begin
             wake_valid_o = 1'b1;
-            wake_o       = expiry + 64'd1;
-          end else if (draining && funded) begin
+            wake_o       = due_i.expiry + 64'd1;
+          end else if (draining && enabled && two_i) begin
             wake_valid_o = 1'b1;
-            wake_o       = gap_end;
+            wake_o       = due_i.gap_end;
           end
           list_o = row_o.state == farrier_regs_pkg::OwnerStateHeld || row_o.marks != '0 ||
                    (row_o.state == farrier_regs_pkg::OwnerStateAttached && row_o.parked != '0);
@@ -178,6 +180,12 @@ module owner_operation #(
         default: ;  // reads change nothing
       endcase
 
+      if (hold) begin
+        row_o.cut        = row_i.rx_next - {{31 - farrier_pkg::CellBits{1'b0}}, row_i.parked};
+        row_o.held_since = time_i;
+        row_o.listed     = 1'b1;
+        list_o           = !row_i.listed;
+      end
       if (discard_o) begin
         row_o.parked       = '0;
         row_o.parked_cells = '0;
@@ -204,6 +212,7 @@ module owner_operation #(
         data_o[farrier_regs_pkg::OwnerStatusDrainingLsb]    = draining;
         data_o[farrier_regs_pkg::OwnerStatusMarkPendingLsb] = row_i.marks != '0;
         data_o[farrier_regs_pkg::OwnerStatusWatchdogLsb]    = row_i.watchdog;
+        data_o[farrier_regs_pkg::OwnerStatusHeartbeatLsb]   = row_i.heartbeat;
       end
       3'd6: data_o = {{31 - farrier_pkg::CellBits{1'b0}}, row_i.parked};
       default: data_o = row_i.refused;

@@ -1,6 +1,7 @@
 // The owner rows, and everything that happens to them, one after the other: packets (one per cycle: row
-// read, choice of the newest copy, decision), and in between, alone, requests of software and rounds of
-// service: MARKs, draining and the hold watchdog, for the rows in the service list.
+// read, choice of the newest copy, decision), and in between, alone, operations on one row: what
+// software asks for, missed heartbeats, departure reports, and rounds of service: MARKs, draining and
+// the hold watchdog, for the rows in the service list.
 module owner_table #(
   parameter int unsigned Functions = 2,
   parameter int unsigned Queues = 16,      // per function
@@ -23,10 +24,7 @@ module owner_table #(
   input  logic                       valid_i,
   output logic                       ready_o,
   input  logic                       pressure_i,      // packets wait: they go first, for a while
-  input  logic                       crowded_i,       // many wait: they go first
-  input  farrier_pkg::rx_packet_t    packet_i,
-  input  logic                       hit_i,           // owner_i is a filter's
-  input  farrier_pkg::owner_t        owner_i,
+  input  farrier_pkg::found_t        found_i,
   // Software's requests: held until op_done_o.
   input  logic                       op_valid_i,
   input  farrier_pkg::owner_op_e     op_i,
@@ -38,12 +36,25 @@ module owner_table #(
   output logic [31:0]                op_data_o,
   output logic                       op_bad_o,
   output logic [farrier_pkg::CellBits:0] op_parked_o, // packets parked, for the snapshot
-  // Credits.
-  input  logic [63:0]                one_i,           // queue 16 f + q has a credit
-  input  logic [63:0]                two_i,           // ... has two
+  // A function's host has missed its heartbeat: held while the owners are walked over.
+  input  logic                       miss_valid_i,
+  input  logic [1:0]                 miss_func_i,
+  input  farrier_pkg::owner_t        miss_owner_i,
+  output logic                       miss_done_o,     // this owner is done
+  // Departure reports, held until done.
+  input  logic                       report_valid_i,
+  input  farrier_pkg::owner_t        report_owner_i,
+  input  logic [31:0]                report_sequence_i,
+  output logic                       report_done_o,
+  output logic                       report_lost_o,   // with it: it was not delivered
+  // Credits: a queue is asked about, and in the next cycle perhaps taken from.
+  output logic                       credit_read_o,
+  output logic [5:0]                 credit_queue_o,  // 16 f + q
+  input  logic                       one_i,           // that queue has a credit
+  input  logic                       two_i,           // ... has two
+  output logic                       take_o,          // one of them is taken
+  input  logic [63:0]                any_i,           // queues that have a credit
   input  logic                       granted_i,       // some queue got credits: look again
-  output logic                       take_o,          // one credit of
-  output logic [5:0]                 take_queue_o,    // this queue, 16 f + q
   // To the functions, in order.
   output logic                       deliver_o,
   output farrier_pkg::delivery_t     delivery_o,
@@ -75,12 +86,21 @@ module owner_table #(
   output logic [63:0]                wake_o           // ns; all ones = never
 );
 
-  typedef enum logic [1:0] {
+  typedef enum logic [2:0] {
     StateIdle,  // packets pass
     StateRead,  // the pipeline empties, then the row is read
     StateRow,   // the row is here: what is parked behind its oldest packet is read
+    StateLook,  // what is due is known: credits are asked about
     StateDo     // the operation
   } state_e;
+
+  // Who wants an operation, the first of them first but for the last two, which take turns.
+  typedef enum logic [1:0] {
+    ForMiss,
+    ForSoftware,
+    ForReport,
+    ForService
+  } asker_e;
 
   state_e state_q;
 
@@ -111,13 +131,14 @@ module owner_table #(
 
   assign issue       = valid_i && ready_o;
   assign ready_o     = state_q == StateIdle && !start && !clear_i;
-  assign named_owner = hit_i ? owner_i : default_owner_i;
+  assign named_owner = found_i.hit ? found_i.owner : default_owner_i;
   assign issue_owner = present_q[named_owner] ? named_owner : default_owner_i;
 
   // Second cycle: the newest copy of the row.
   logic                    valid1_q, valid2_q, written_q;
   farrier_pkg::owner_t     owner1_q, owner2_q, written_owner_q;
   farrier_pkg::rx_packet_t packet1_q, packet2_q;
+  logic [3:0]              entry1_q, entry2_q, queue1, queue2_q;
   farrier_pkg::owner_row_t row1, row2_q, written_row_q, decided_row;
 
   always_comb begin
@@ -126,18 +147,22 @@ module owner_table #(
     else if (written_q && written_owner_q == owner1_q) row1 = written_row_q;
   end
 
+  // Only operations move a row to other queues, and no packet is on its way then: any copy will do.
+  assign queue1 = farrier_pkg::queue_of(row_read_data.queue_base, row_read_data.log2_queues, entry1_q);
+
   // Third cycle: the decision.
   logic                                   deliver, park, reclaim, memory_full, funded, room;
   logic [farrier_pkg::RxCounters-1:0]     packet_count;
   logic [farrier_pkg::CellBits:0]         hold_cells_q;  // in use
 
-  assign funded = enabled_i[row2_q.func] && two_i[{row2_q.func, row2_q.queue_base}];
+  assign funded = enabled_i[row2_q.func] && two_i;
   assign room   = {19'd0, hold_cells_q} + {27'd0, packet2_q.cells} <= HoldCells;
 
   owner_decision u_decision (
     .valid_i      (valid2_q),
     .row_i        (row2_q),
     .packet_i     (packet2_q),
+    .entry_i      (entry2_q),
     .funded_i     (funded),
     .room_i       (room),
     .deliver_o    (deliver),
@@ -169,19 +194,37 @@ module owner_table #(
   );
 
   // Operations.
-  logic                      software_q;       // the operation is software's
+  asker_e                    asker, asker_q;
   farrier_pkg::owner_op_e    doing_q;
   farrier_pkg::owner_t       doing_owner_q;
   farrier_pkg::owner_row_t   done_row;
   farrier_pkg::packet_link_t behind;
+  farrier_pkg::owner_due_t   due;
+  logic [5:0]                due_queue;
+  logic                      mark_room;
   farrier_pkg::delivery_t    done_delivery;
   logic                      doing, done_bad, done_switched, done_list, done_progress, done_wake_valid;
-  logic                      done_deliver, done_unpark, done_discard;
+  logic                      done_deliver, done_unpark, done_discard, done_lost;
   logic [31:0]               done_data;
   logic [63:0]               done_wake;
   logic [4:0]                marks_q;          // under way
 
-  assign doing = state_q == StateDo;
+  assign doing     = state_q == StateDo;
+  assign mark_room = {27'd0, marks_q} < MarkPlaces;
+
+  owner_due u_due (
+    .clk_i,
+    .first_i    (state_q == StateRow),
+    .report_i   (doing_q == farrier_pkg::OwnerOpReport),
+    .row_i      (row_read_data),
+    .time_i,
+    .watchdog_ns_i,
+    .drain_gap_ns_i,
+    .any_i,
+    .mark_room_i(mark_room),
+    .queue_o    (due_queue),
+    .due_o      (due)
+  );
 
   owner_operation #(
     .Functions(Functions),
@@ -192,17 +235,17 @@ module owner_table #(
     .row_i         (row_read_data),
     .owner_i       (doing_owner_q),
     .word_i        (op_word_i),
-    .data_i        (op_data_i),
+    .data_i        (asker_q == ForReport ? report_sequence_i : op_data_i),
+    .func_i        (miss_func_i),
     .tx_seen_i     (op_tx_seen_i),
     .behind_i      (behind),
-    .time_i,
-    .watchdog_ns_i,
-    .drain_gap_ns_i,
-    .enabled_i,
-    .raw_i,
+    .due_i         (due),
     .one_i,
     .two_i,
-    .mark_room_i   ({27'd0, marks_q} < MarkPlaces),
+    .time_i,
+    .watchdog_i    (watchdog_ns_i != '0),
+    .enabled_i,
+    .raw_i,
     .row_o         (done_row),
     .data_o        (done_data),
     .bad_o         (done_bad),
@@ -214,7 +257,8 @@ module owner_table #(
     .deliver_o     (done_deliver),
     .delivery_o    (done_delivery),
     .unpark_o      (done_unpark),
-    .discard_o     (done_discard)
+    .discard_o     (done_discard),
+    .lost_o        (done_lost)
   );
 
   ram_1r1w #(
@@ -230,15 +274,33 @@ module owner_table #(
     .rdata_o(behind)
   );
 
-  // Software goes before service; both wait while packets press, but not for ever: the wire leaves
-  // four cycles in ten free even with the shortest frames.
-  logic       serve, settled;
+  // Operations wait while packets press, but not for ever: the wire leaves four cycles in ten free even
+  // with the shortest frames, and beyond its rate the ingress gives way.
+  logic       serve, settled, ask, missing, reported_q;
   logic [5:0] patience_q;
 
-  assign serve    = list_valid && !settled;
-  assign start    = state_q == StateIdle && !clear_i && (op_valid_i && !op_done_o || serve) &&
-                    !crowded_i && (!pressure_i || patience_q == '1);
-  assign list_pop = start && !(op_valid_i && !op_done_o);
+  always_comb begin
+    missing = miss_valid_i && present_q[miss_owner_i];
+    serve   = list_valid && !settled;
+    ask     = 1'b1;
+    asker   = ForService;
+    if (miss_valid_i) begin
+      asker = ForMiss;
+      ask   = missing;
+    end else if (op_valid_i && !op_done_o) begin
+      asker = ForSoftware;
+    end else if (report_valid_i && mark_room && !(reported_q && serve)) begin
+      asker = ForReport;
+    end else begin
+      ask = serve;
+    end
+    start = state_q == StateIdle && !clear_i && ask && (!pressure_i || patience_q == '1);
+    // Nobody is attached by a row that is DETACHED.
+    miss_done_o   = (miss_valid_i && !missing && state_q == StateIdle) || (doing && asker_q == ForMiss);
+    report_done_o = doing && asker_q == ForReport;
+    report_lost_o = report_done_o && done_lost;
+    list_pop      = start && asker == ForService;
+  end
 
   assign list_push = doing && done_list;
 
@@ -249,10 +311,10 @@ module owner_table #(
 
   assign settled = fruitless_q >= list_level;
   assign changed = time_i != time_q || wake_i || granted_i || mark_gone_i ||
-                   (doing && (software_q ? done_switched : done_progress));
+                   (doing && (done_switched || done_progress));
   assign wake_o  = wake_q;
   assign idle_o  = state_q == StateIdle && !clear_i && !valid1_q && !valid2_q && !valid_i &&
-                   !op_valid_i && !serve && !changed;
+                   !op_valid_i && !miss_valid_i && !report_valid_i && !serve && !changed;
 
   always_comb begin
     row_read       = issue || state_q == StateRead;
@@ -279,14 +341,15 @@ module owner_table #(
       delivery_o            = '0;
       delivery_o.raw        = raw_i[row2_q.func];
       delivery_o.func       = row2_q.func;
-      delivery_o.queue_index      = row2_q.queue_base;
+      delivery_o.queue_index = queue2_q;
       delivery_o.owner      = owner2_q;
       delivery_o.generation = row2_q.generation;
       delivery_o.sequence_number = row2_q.rx_next;
       delivery_o.head       = packet2_q.head;
     end
-    take_o       = deliver_o;
-    take_queue_o = {delivery_o.func, delivery_o.queue_index};
+    credit_read_o  = valid1_q || state_q == StateLook;
+    credit_queue_o = valid1_q ? {row_read_data.func, queue1} : due_queue;
+    take_o         = deliver_o;
 
     discarded       = row_read_data.parked;
     reclaim_valid_o = reclaim || done_discard;
@@ -302,6 +365,7 @@ module owner_table #(
     park_write_o   = park && row2_q.parked != '0;
     park_address_o = row2_q.park_tail;
     park_link_o.cells = packet2_q.cells;
+    park_link_o.entry = entry2_q;
     park_link_o.head  = packet2_q.head;
 
     switched_o            = done_switched;
@@ -325,7 +389,7 @@ module owner_table #(
       if (done_discard) count_amount_o = discarded;
     end
 
-    op_done_o   = doing && software_q;
+    op_done_o   = doing && asker_q == ForSoftware;
     op_data_o   = done_data;
     op_bad_o    = done_bad;
     op_parked_o = row_read_data.parked;
@@ -352,10 +416,11 @@ module owner_table #(
       unique case (state_q)
         StateIdle: if (start) state_q <= StateRead;
         StateRead: if (!valid1_q && !valid2_q) state_q <= StateRow;
-        StateRow: state_q <= StateDo;
+        StateRow: state_q <= StateLook;
+        StateLook: state_q <= StateDo;
         default: state_q <= StateIdle;
       endcase
-      if (start || !(op_valid_i || serve)) patience_q <= '0;
+      if (start || !ask) patience_q <= '0;
       else if (patience_q != '1) patience_q <= patience_q + 1'b1;
 
       if (done_switched) begin
@@ -374,25 +439,45 @@ module owner_table #(
       if (changed) begin
         fruitless_q <= '0;
         wake_q      <= '1;
-      end else if (doing && !software_q) begin
+      end else if (doing && asker_q == ForService) begin
         fruitless_q <= fruitless_q + {8'd0, done_list};
         if (done_wake_valid && done_wake < wake_q) wake_q <= done_wake;
       end
     end
 
     if (start) begin
-      software_q    <= !list_pop;
-      doing_q       <= list_pop ? farrier_pkg::OwnerOpService : op_i;
-      doing_owner_q <= list_pop ? list_owner : op_owner_i;
+      asker_q    <= asker;
+      reported_q <= asker == ForReport;
+      unique case (asker)
+        ForMiss: begin
+          doing_q       <= farrier_pkg::OwnerOpMiss;
+          doing_owner_q <= miss_owner_i;
+        end
+        ForSoftware: begin
+          doing_q       <= op_i;
+          doing_owner_q <= op_owner_i;
+        end
+        ForReport: begin
+          doing_q       <= farrier_pkg::OwnerOpReport;
+          doing_owner_q <= report_owner_i;
+        end
+        default: begin
+          doing_q       <= farrier_pkg::OwnerOpService;
+          doing_owner_q <= list_owner;
+        end
+      endcase
     end
     if (issue) begin
       owner1_q  <= issue_owner;
-      packet1_q <= packet_i;
+      packet1_q <= found_i.packet;
+      entry1_q  <= found_i.entry;
     end
     if (valid1_q) begin
       owner2_q  <= owner1_q;
       packet2_q <= packet1_q;
+      entry2_q  <= entry1_q;
       row2_q    <= row1;
+      queue2_q  <= queue1;
     end
     if (valid2_q) begin
       written_owner_q <= owner2_q;

@@ -16,6 +16,9 @@ module rx_egress #(
   output farrier_pkg::cell_t         meta_address_o,
   input  farrier_pkg::packet_meta_t  meta_i,
   input  farrier_pkg::lookup_t       lookup_i,
+  // When the packet of the next departure report left, ns.
+  input  logic [63:0]                sent_time_i,
+  output logic                       sent_taken_o,
   // Links between cells, likewise.
   output logic                       link_read_o,
   output farrier_pkg::cell_t         link_address_o,
@@ -110,6 +113,7 @@ module rx_egress #(
     delivered_o       = last && !current.mark;
     delivered_owner_o = current.owner;
     mark_gone_o       = last && current.mark;
+    sent_taken_o      = last && current.sent;
   end
 
   logic crossed_q;  // the cell before has been read to its end
@@ -119,13 +123,16 @@ module rx_egress #(
     if (go && with_prefix) begin
       prefix_d = farrier_regs_pkg::prefix_base({3'd0, current.queue_index});
       prefix_d[8*farrier_regs_pkg::PrefixKind+:2] =
+          current.sent ? farrier_regs_pkg::PrefixKindSent :
           current.mark ? farrier_regs_pkg::PrefixKindMark : farrier_regs_pkg::PrefixKindPacket;
       prefix_d[8*farrier_regs_pkg::PrefixFlags+farrier_regs_pkg::PrefixFlagWasHeld] = current.was_held;
       prefix_d[8*farrier_regs_pkg::PrefixFlags+farrier_regs_pkg::PrefixFlagFragment] = meta.fragment;
       prefix_d[8*farrier_regs_pkg::PrefixOwner+:8]       = current.owner;
       prefix_d[8*farrier_regs_pkg::PrefixGeneration+:12] = current.generation;
       prefix_d[8*farrier_regs_pkg::PrefixSequence+:32]   = current.sequence_number;
-      prefix_d[8*farrier_regs_pkg::PrefixTime+:64]       = current.mark ? time_i : meta.arrival;
+      prefix_d[8*farrier_regs_pkg::PrefixTime+:64]       = meta.arrival;
+      if (current.mark) prefix_d[8*farrier_regs_pkg::PrefixTime+:64] = time_i;
+      if (current.sent) prefix_d[8*farrier_regs_pkg::PrefixTime+:64] = sent_time_i;
       prefix_d[8*farrier_regs_pkg::PrefixL3Offset+:8]    = meta.l3_offset;
       prefix_d[8*farrier_regs_pkg::PrefixL4Offset+:8]    = meta.l4_offset;
       if (!current.mark) begin

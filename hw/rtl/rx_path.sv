@@ -5,7 +5,7 @@ module rx_path #(
   parameter int unsigned Queues = 16,
   parameter int unsigned HoldCells = 3072,
   parameter int unsigned V4FlowDepth = 2048,
-  parameter int unsigned V4ListenDepth = 2048,
+  parameter int unsigned V4ListenDepth = 512,
   parameter int unsigned V6FlowDepth = 512,
   parameter int unsigned V6ListenDepth = 512
 ) (
@@ -13,6 +13,7 @@ module rx_path #(
   input  logic                      rst_ni,
   input  logic                      clear_i,         // after reset: tables are cleared, entry by entry
   input  logic [15:0]               clear_index_i,
+  output logic                      lookups_ready_o, // set up after reset
   input  logic [63:0]               time_i,          // ns
   // Software.
   input  farrier_pkg::config_t      config_i,
@@ -23,6 +24,13 @@ module rx_path #(
   input  logic [31:0]               tx_seen_i,       // of owner_i.owner
   input  farrier_pkg::filter_request_t  filter_i,
   output farrier_pkg::filter_response_t filter_o,
+  input  logic [farrier_pkg::Blocks-1:0] block_valid_i, // of these, RX has two
+  input  farrier_pkg::block_request_t   block_i,
+  output farrier_pkg::block_response_t  rss_o,
+  output farrier_pkg::block_response_t  heartbeat_o,
+  // Departures to be reported; never waits.
+  input  farrier_pkg::tx_report_t          report_i,
+  output logic [1:0]                    reports_lost_o, // so many were lost
   // Credits: software's doorbell, and the simulation's port.
   input  logic                      doorbell_i,
   input  logic [5:0]                doorbell_queue_i, // 16 f + q
@@ -32,6 +40,7 @@ module rx_path #(
   input  logic [5:0]                grant_queue_i,
   input  logic [15:0]               grant_count_i,
   output logic                      grant_ready_o,
+  output logic                      doorbell_ready_o, // else software waits
   // From the wire; never waits.
   input  logic                      rx_valid_i,
   input  logic [511:0]              rx_data_i,
@@ -157,14 +166,14 @@ module rx_path #(
   );
 
   // RX, up to the owner.
-  logic                       ingress_valid, parsed_valid, found_valid, found_hit;
-  farrier_pkg::rx_packet_t    ingress_packet, parsed_packet, found_packet;
+  logic                       ingress_valid, parsed_valid, found_valid;
+  farrier_pkg::rx_packet_t    ingress_packet, parsed_packet;
+  farrier_pkg::found_t        found;
   logic [63:0]                ingress_arrival;
   logic [1023:0]              ingress_header;
   farrier_pkg::packet_meta_t  parsed_meta, found_meta;
   farrier_pkg::classify_t     parsed_classify;
   farrier_pkg::filter_query_t parsed_query;
-  farrier_pkg::owner_t        found_owner;
 
   rx_ingress u_ingress (
     .clk_i,
@@ -210,8 +219,6 @@ module rx_path #(
   logic [4:0]            meta_level;
   farrier_pkg::lookup_t  found_lookup;
 
-  assign found_lookup = '0;
-
   fifo #(
     .Width($bits(parsed_meta)),
     .Depth(16)
@@ -232,8 +239,8 @@ module rx_path #(
     .Depth(1 << CellBits)
   ) u_meta (
     .clk_i,
-    .write_i(found_valid && found_packet.stored),
-    .waddr_i(found_packet.head),
+    .write_i(found_valid && found.packet.stored),
+    .waddr_i(found.packet.head),
     .wdata_i({found_lookup, found_meta}),
     .read_i (meta_read),
     .raddr_i(meta_address),
@@ -248,55 +255,52 @@ module rx_path #(
   ) u_filter (
     .clk_i,
     .rst_ni,
-    .valid_i        (parsed_valid),
-    .packet_i       (parsed_packet),
-    .query_i        (parsed_query),
-    .valid_o        (found_valid),
-    .packet_o       (found_packet),
-    .hit_o          (found_hit),
-    .owner_o        (found_owner),
+    .ready_o    (lookups_ready_o),
+    .valid_i    (parsed_valid),
+    .packet_i   (parsed_packet),
+    .classify_i (parsed_classify),
+    .valid_o    (found_valid),
+    .found_o    (found),
+    .lookup_o   (found_lookup),
     .clear_i,
     .clear_index_i,
-    .commit_i       (filter_i.commit),
-    .read_i         (filter_i.read),
-    .command_table_i(filter_i.tbl),
-    .command_way_i  (filter_i.way),
-    .command_index_i(filter_i.index),
-    .command_valid_i(filter_i.valid),
-    .command_owner_i(filter_i.owner),
-    .command_key_i  (filter_i.key),
-    .read_done_o    (filter_o.done),
-    .read_valid_o   (filter_o.valid),
-    .read_owner_o   (filter_o.owner),
-    .read_key_o     (filter_o.key)
+    .filter_i,
+    .filter_o,
+    .rss_valid_i(block_valid_i[farrier_pkg::BlockRss]),
+    .block_i,
+    .rss_o
   );
 
   // Packets wait here while the owner table does something else.
-  logic                       decide_valid, decide_ready, decide_hit, decide_full;
-  farrier_pkg::rx_packet_t    decide_packet;
-  farrier_pkg::owner_t        decide_owner;
+  logic                       decide_valid, decide_ready, decide_full;
+  farrier_pkg::found_t        decide;
   logic [$clog2(DecideDepth):0] decide_level;
 
   fifo #(
-    .Width($bits(found_packet) + farrier_pkg::OwnerBits + 1),
+    .Width($bits(found)),
     .Depth(DecideDepth)
   ) u_decide (
     .clk_i,
     .rst_ni,
     .push_i (found_valid),
-    .data_i ({found_hit, found_owner, found_packet}),
+    .data_i (found),
     .full_o (decide_full),
     .valid_o(decide_valid),
-    .data_o ({decide_hit, decide_owner, decide_packet}),
+    .data_o (decide),
     .pop_i  (decide_valid && decide_ready),
     .level_o(decide_level)
   );
 
   // Owners.
-  logic [63:0]            one, two;
-  logic                   granted, credit_take;
+  logic [63:0]            any, owners_wake, heartbeat_wake;
+  logic                   one, two, granted, credit_read, credit_take, credits_busy;
   logic [5:0]             credit_queue;
   logic                   deliver, mark_gone, reclaim_valid, owners_idle;
+  logic                   miss_valid, miss_done, report_valid, report_done, report_lost, sent_taken;
+  logic [1:0]             miss_func;
+  farrier_pkg::owner_t    miss_owner;
+  farrier_pkg::tx_report_t   report;
+  logic [63:0]            sent_time;
   farrier_pkg::delivery_t delivery;
   farrier_pkg::reclaim_t  reclaim;
 
@@ -320,10 +324,7 @@ module rx_path #(
     .valid_i              (decide_valid),
     .ready_o              (decide_ready),
     .pressure_i           (decide_level >= 7'd16),
-    .crowded_i            (decide_level >= 7'd40),
-    .packet_i             (decide_packet),
-    .hit_i                (decide_hit),
-    .owner_i              (decide_owner),
+    .found_i              (decide),
     .op_valid_i           (owner_i.valid),
     .op_i                 (owner_i.op),
     .op_owner_i           (owner_i.owner),
@@ -334,11 +335,22 @@ module rx_path #(
     .op_data_o            (owner_o.data),
     .op_bad_o             (owner_o.bad),
     .op_parked_o          (parked_o),
+    .miss_valid_i         (miss_valid),
+    .miss_func_i          (miss_func),
+    .miss_owner_i         (miss_owner),
+    .miss_done_o          (miss_done),
+    .report_valid_i       (report_valid),
+    .report_owner_i       (report.owner),
+    .report_sequence_i    (report.sequence_number),
+    .report_done_o        (report_done),
+    .report_lost_o        (report_lost),
+    .credit_read_o        (credit_read),
+    .credit_queue_o       (credit_queue),
     .one_i                (one),
     .two_i                (two),
-    .granted_i            (granted),
     .take_o               (credit_take),
-    .take_queue_o         (credit_queue),
+    .any_i                (any),
+    .granted_i            (granted),
     .deliver_o            (deliver),
     .delivery_o           (delivery),
     .mark_gone_i          (mark_gone),
@@ -361,26 +373,91 @@ module rx_path #(
     .oversize_o,
     .memory_full_o,
     .idle_o               (owners_idle),
-    .wake_o
+    .wake_o               (owners_wake)
   );
 
   credits u_credits (
     .clk_i,
     .rst_ni,
+    .clear_i,
+    .clear_queue_i   (clear_index_i[5:0]),
+    .read_i          (credit_read),
+    .queue_i         (credit_queue),
+    .one_o           (one),
+    .two_o           (two),
     .take_i          (credit_take),
-    .take_queue_i    (credit_queue),
+    .any_o           (any),
     .doorbell_i,
     .doorbell_queue_i,
     .doorbell_count_i,
     .grant_i,
     .grant_queue_i,
     .grant_count_i,
-    .grant_ready_o,
-    .reset_i         (reset_credits_i),
+    .ready_o         (doorbell_ready_o),
     .granted_o       (granted),
-    .one_o           (one),
-    .two_o           (two)
+    .reset_i         (reset_credits_i),
+    .busy_o          (credits_busy)
   );
+
+  assign grant_ready_o = doorbell_ready_o && !doorbell_i;
+
+  heartbeat #(
+    .Functions(Functions)
+  ) u_heartbeat (
+    .clk_i,
+    .rst_ni,
+    .time_i,
+    .block_valid_i(block_valid_i[farrier_pkg::BlockHeartbeat]),
+    .block_i,
+    .block_o      (heartbeat_o),
+    .miss_valid_o (miss_valid),
+    .miss_func_o  (miss_func),
+    .miss_owner_o (miss_owner),
+    .miss_done_i  (miss_done),
+    .wake_o       (heartbeat_wake)
+  );
+
+  assign wake_o = (heartbeat_wake < owners_wake) ? heartbeat_wake : owners_wake;
+
+  // Departure reports that wait for the owner table, and the times of those on their way to a function,
+  // which are fewer than MarkPlaces.
+  localparam int unsigned ReportDepth = 16;
+
+  logic                         reports_full, times_full, time_valid;
+  logic [$clog2(ReportDepth):0] reports_level;
+  logic [$clog2(MarkPlaces):0]  times_level;
+
+  fifo #(
+    .Width($bits(report)),
+    .Depth(ReportDepth)
+  ) u_reports (
+    .clk_i,
+    .rst_ni,
+    .push_i (report_i.valid && !reports_full),
+    .data_i (report_i),
+    .full_o (reports_full),
+    .valid_o(report_valid),
+    .data_o (report),
+    .pop_i  (report_done),
+    .level_o(reports_level)
+  );
+
+  fifo #(
+    .Width(64),
+    .Depth(MarkPlaces)
+  ) u_sent_times (
+    .clk_i,
+    .rst_ni,
+    .push_i (report_done && !report_lost),
+    .data_i (report.departed),
+    .full_o (times_full),
+    .valid_o(time_valid),
+    .data_o (sent_time),
+    .pop_i  (sent_taken),
+    .level_o(times_level)
+  );
+
+  assign reports_lost_o = {1'b0, report_i.valid && reports_full} + {1'b0, report_lost};
 
   logic reclaimer_idle;
 
@@ -435,6 +512,8 @@ module rx_path #(
     .meta_address_o   (meta_address),
     .meta_i           (meta),
     .lookup_i         (lookup),
+    .sent_time_i      (sent_time),
+    .sent_taken_o     (sent_taken),
     .link_read_o      (egress_link_read),
     .link_address_o   (egress_link_address),
     .link_i           (egress_link),
@@ -466,11 +545,12 @@ module rx_path #(
     else recent_q <= {recent_q[5:0], rx_valid_i};
   end
 
-  assign idle_o = !rx_valid_i && recent_q == '0 && !decide_valid && owners_idle && reclaimer_idle &&
-                  egress_idle;
+  assign idle_o = !rx_valid_i && recent_q == '0 && !decide_valid && owners_idle && !credits_busy && reclaimer_idle &&
+                  egress_idle && !report_i.valid;
 
   logic unused;
-  assign unused = ^{park_link.cells, config_i.guard, all_free, meta_full, meta_valid,
-                    meta_level, parsed_classify, decide_full, deliveries_full, deliveries_level};
+  assign unused = ^{park_link.cells, park_link.entry, config_i.guard, all_free, meta_full, meta_valid,
+                    meta_level, parsed_query, block_valid_i, decide_full, deliveries_full, deliveries_level, report.valid,
+                    reports_level, times_full, time_valid, times_level};
 
 endmodule

@@ -150,7 +150,8 @@ void RtlCard::FlushGrants() {
     card_->grant_i = 1;
     card_->grant_queue_i = grant.queue;
     card_->grant_count_i = grant.count;
-    Cycle(Traffic::kStopped);  // no CSR access is under way, so the port is free
+    // The card takes none for some cycles after credits were reset.
+    for (bool taken = false; !taken; Cycle(Traffic::kStopped)) taken = card_->grant_ready_o;
   }
   card_->grant_i = 0;
   grants_.clear();

@@ -333,6 +333,10 @@ TEST_P(FilterTest, EntriesReadBack) {
           key[i] = 0x01010101 * (i + 1) + way + index;
         }
         key[1] &= 0xFFFFF;  // vlan id and protocol
+        if (table == FilterTable::kV4Listen || table == FilterTable::kV6Listen) {
+          key[0] &= 0xFFFF;
+          for (uint32_t i = ipv4 ? 3 : 6; i < key.size(); ++i) key[i] = 0;
+        }
         EXPECT_FALSE(ReadEntry(table, way, index));
         Commit(table, key, way, index, 77 + way);
         const auto entry = ReadEntry(table, way, index);
@@ -344,6 +348,20 @@ TEST_P(FilterTest, EntriesReadBack) {
       }
     }
   }
+}
+
+TEST_P(FilterTest, WhatNoKeyHasIsNotKept) {
+  FilterKey key = ListenKey(kIp, 7000);
+  const uint32_t index = PlaceOf(FilterTable::kV4Listen, key, 0);
+  FilterKey staged = key;
+  staged[0] |= 0xABCD0000;
+  staged[1] |= 0xFFF00000;
+  staged[3] = 0x0A000001;
+  Commit(FilterTable::kV4Listen, staged, 0, index, 2);
+  EXPECT_EQ(OwnerOf({.dst4 = kIp}), 2);
+  const auto entry = ReadEntry(FilterTable::kV4Listen, 0, index);
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->second, key);
 }
 
 TEST_P(FilterTest, PlacesBeyondTheDepthAreRefused) {

@@ -13,7 +13,7 @@ using regs::OwnerState;
 
 // owner_row_t, as far as a decision looks at it; the rest must come out as it went in.
 struct Row {
-  uint32_t park_tail, park_head, head_cells, parked_cells, parked;
+  uint32_t park_tail, park_head, head_entry, head_cells, parked_cells, parked;
   uint64_t held_since, last_drain;
   uint32_t flags, marks, watchdog, refused, cut, rx_next, quota, generation, log2_queues,
       queue_base, function;
@@ -26,6 +26,7 @@ struct Row {
     Bits bits(port);
     bits.Put(12, park_tail);
     bits.Put(12, park_head);
+    bits.Put(4, head_entry);
     bits.Put(5, head_cells);
     bits.Put(13, parked_cells);
     bits.Put(13, parked);
@@ -33,7 +34,7 @@ struct Row {
     bits.Put(64, last_drain);
     bits.Put(2, flags);  // drained, listed
     bits.Put(16, marks);
-    bits.Put(1, watchdog);
+    bits.Put(2, watchdog);  // and heartbeat
     bits.Put(32, refused);
     bits.Put(32, cut);
     bits.Put(32, rx_next);
@@ -52,6 +53,7 @@ struct Row {
     Row row;
     row.park_tail = get(12);
     row.park_head = get(12);
+    row.head_entry = get(4);
     row.head_cells = get(5);
     row.parked_cells = get(13);
     row.parked = get(13);
@@ -59,7 +61,7 @@ struct Row {
     row.last_drain = bits.Get(64);
     row.flags = get(2);
     row.marks = get(16);
-    row.watchdog = get(1);
+    row.watchdog = get(2);
     row.refused = get(32);
     row.cut = get(32);
     row.rx_next = get(32);
@@ -85,7 +87,7 @@ enum Count : uint32_t {
 };
 
 struct Packet {
-  uint32_t head, size, cells;
+  uint32_t entry, head, size, cells;
   bool partial, stored, oversize, malformed;
 };
 
@@ -111,6 +113,7 @@ Decision Expected(const Row& row, const Packet& packet, bool funded, bool room) 
       if (row.parked == 0) {
         decision.row.park_head = packet.head;
         decision.row.head_cells = packet.cells;
+        decision.row.head_entry = packet.entry;
       }
       decision.row.park_tail = packet.head;
       decision.row.parked_cells += packet.cells;
@@ -144,6 +147,7 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
     const auto draw = [&](uint64_t end) { return static_cast<uint32_t>(random.Below(end)); };
     Row row = {.park_tail = draw(4096),
                .park_head = draw(4096),
+               .head_entry = draw(16),
                .head_cells = draw(20),
                .parked_cells = draw(100),
                .parked = random.Chance(50) ? 0 : draw(50),
@@ -151,7 +155,7 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
                .last_drain = random.Next(),
                .flags = draw(4),
                .marks = draw(65536),
-               .watchdog = draw(2),
+               .watchdog = draw(4),
                .refused = static_cast<uint32_t>(random.Next()),
                .cut = static_cast<uint32_t>(random.Next()),
                .rx_next = random.Chance(5) ? ~0u : static_cast<uint32_t>(random.Next()),
@@ -162,7 +166,8 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
                .function = draw(4),
                .state = static_cast<OwnerState>(draw(4))};
     const bool good = random.Chance(80);
-    Packet packet = {.head = draw(4096),
+    Packet packet = {.entry = draw(16),
+                     .head = draw(4096),
                      .size = draw(9601),
                      .cells = 1 + draw(19),
                      .partial = false,
@@ -184,6 +189,7 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
     bits.Put(1, packet.stored);
     bits.Put(1, packet.oversize);
     bits.Put(1, packet.malformed);
+    decision.entry_i = static_cast<uint8_t>(packet.entry);
     decision.valid_i = 1;
     decision.funded_i = funded;
     decision.room_i = room;
