@@ -1,5 +1,5 @@
-// One owner row under every order of packets, switch words, quotas and rounds of service: owner_decision
-// and owner_operation applied one after the other, as owner_table does. Up to three packets park at a
+// One owner row under every order of packets, switch words, quotas, missed heartbeats, departure reports
+// and rounds of service: owner_decision and owner_operation applied one after the other, as owner_table does. Up to three packets park at a
 // time. One packet, any of them, is followed; two rivals write what they like, when they like.
 module owner_switch_proof (
   input logic                    clk_i,
@@ -10,13 +10,15 @@ module owner_switch_proof (
   input logic                    funded_i,
   input logic                    room_i,
   input logic                    op_valid_i,    // not with a packet
-  input logic [1:0]              op_i,          // 0 read, 1 switch, 2 quota, 3 service
+  input logic [2:0]              op_i,          // 0 read, 1 switch, 2 quota, 3 service, 4 miss, 5 report
   input logic [31:0]             op_data_i,
   input logic                    expired_i,     // time has passed beyond the watchdog
   input logic                    credit_i,      // every queue has two
   input logic                    enabled_i,
   input logic                    raw_i,
-  input logic                    mark_room_i
+  input logic                    mark_room_i,
+  input logic                    gap_over_i,
+  input logic [1:0]              missing_i      // whose heartbeat was missed
 );
 
   logic started_q = 1'b0;
@@ -33,7 +35,7 @@ module owner_switch_proof (
   logic                      packet_valid, op_valid;
   logic                      deliver, park, reclaim, memory_full;
   logic [farrier_pkg::RxCounters-1:0] count;
-  logic                      bad, switched, list, progress, wake_valid, op_deliver, unpark, discard;
+  logic                      bad, switched, list, progress, wake_valid, op_deliver, unpark, discard, lost;
   logic [31:0]               answer;
   logic [63:0]               wake;
 
@@ -48,17 +50,33 @@ module owner_switch_proof (
     packet.size      = 16'd60;
     packet.head      = packet_head_i;
     unique case (op_i)
-      2'd1: op = farrier_pkg::OwnerOpSwitch;
-      2'd2: op = farrier_pkg::OwnerOpQuota;
-      2'd3: op = farrier_pkg::OwnerOpService;
+      3'd1: op = farrier_pkg::OwnerOpSwitch;
+      3'd2: op = farrier_pkg::OwnerOpQuota;
+      3'd3: op = farrier_pkg::OwnerOpService;
+      3'd4: op = farrier_pkg::OwnerOpMiss;
+      3'd5: op = farrier_pkg::OwnerOpReport;
       default: op = farrier_pkg::OwnerOpRead;
     endcase
+  end
+
+  // As owner_due finds it.
+  farrier_pkg::owner_due_t due;
+
+  always_comb begin
+    due          = '0;
+    due.expired  = expired_i;
+    due.gap_over = gap_over_i;
+    due.mark     = row_q.marks != '0 && mark_room_i;
+    for (int i = 15; i >= 0; i--) begin
+      if (row_q.marks[i]) due.mark_index = 4'(i);
+    end
   end
 
   owner_decision u_decision (
     .valid_i      (packet_valid),
     .row_i        (row_q),
     .packet_i     (packet),
+    .entry_i      (4'd0),
     .funded_i,
     .room_i       (room_i && parked_q != 2'd3),
     .deliver_o    (deliver),
@@ -79,16 +97,16 @@ module owner_switch_proof (
     .owner_i       (8'd7),
     .word_i        (3'd0),
     .data_i        (op_data_i),
+    .func_i        (missing_i),
     .tx_seen_i     (32'd0),
     .behind_i      (behind),
-    .time_i        (expired_i ? 64'd2 : 64'd0),
-    .watchdog_ns_i (42'd1),
-    .drain_gap_ns_i(32'd0),
+    .due_i         (due),
+    .one_i         (credit_i),
+    .two_i         (credit_i),
+    .time_i        (64'd0),
+    .watchdog_i    (1'b1),
     .enabled_i     ({4{enabled_i}}),
     .raw_i         ({4{raw_i}}),
-    .one_i         ({64{credit_i}}),
-    .two_i         ({64{credit_i}}),
-    .mark_room_i,
     .row_o         (done_row),
     .data_o        (answer),
     .bad_o         (bad),
@@ -100,7 +118,8 @@ module owner_switch_proof (
     .deliver_o     (op_deliver),
     .delivery_o    (delivery),
     .unpark_o      (unpark),
-    .discard_o     (discard)
+    .discard_o     (discard),
+    .lost_o        (lost)
   );
 
   // The memory of parked packets: their heads, oldest first.
@@ -108,6 +127,7 @@ module owner_switch_proof (
   logic [1:0]         parked_q = 2'd0;
 
   assign behind.cells = 5'd1;
+  assign behind.entry = 4'd0;
   assign behind.head  = heads_1_q;
 
   // What has become of the followed packet, of MARKs, and of the contested generation.
@@ -164,7 +184,7 @@ module owner_switch_proof (
         packet_dropped_q <= 1'b1;
       end
 
-      if (op_deliver && delivery.mark) marked_q <= 1'b1;
+      if (op_deliver && delivery.mark && !delivery.sent) marked_q <= 1'b1;
       else if (attaches) marked_q <= 1'b0;
       if (switched) held_q <= done_row.state == farrier_regs_pkg::OwnerStateHeld;
       if (attaches) begin
@@ -205,7 +225,12 @@ module owner_switch_proof (
         assert (delivery.sequence_number == next_q);
         assert (delivery.head == heads_0_q && delivery.was_held);
       end
-      if (op_deliver && delivery.mark) assert (delivery.sequence_number == next_q);
+      if (op_deliver && delivery.mark && !delivery.sent) begin
+        assert (delivery.sequence_number == next_q);
+      end
+      // A report goes to the owner's host alone, and is else lost.
+      if (op_deliver && delivery.sent) assert (!held_q && !marked_q && !lost);
+      if (op_valid && op == farrier_pkg::OwnerOpReport) assert (lost == !op_deliver);
       if (delivers && op_valid) assert (delivery.generation == row_q.generation);
 
       // Of the words that expect one generation, one ATTACHED is accepted: the first that is good.
@@ -243,6 +268,8 @@ module owner_switch_proof (
       cover (unpark && delivery.head == followed && parked_q == 2'd3);
       cover (won_q && op_valid && op == farrier_pkg::OwnerOpSwitch && op_data_i[31:20] == contested);
       cover (packet_dropped_q && discard);
+      cover (switched && op == farrier_pkg::OwnerOpMiss && parked_q == 2'd2);
+      cover (op_deliver && delivery.sent && parked_q != 2'd0);
       cover (switched && row_q.state == farrier_regs_pkg::OwnerStateHeld && op == farrier_pkg::OwnerOpService);
     end
   end
