@@ -17,6 +17,10 @@ constexpr uint32_t IndexIn(uint32_t offset, uint32_t base, uint32_t count) {
   return offset >= base && offset % 4 == 0 && index < count ? index : count;
 }
 
+constexpr bool IsRss(uint32_t offset) {
+  return offset >= regs::kRegRssKey(0) && offset < regs::kRegRssTable(regs::kRssEntries / 8);
+}
+
 template <typename Block>
 uint32_t Half(const Block& block, uint32_t word) {
   return static_cast<uint32_t>(block.at(word / 2) >> (word % 2 ? 32 : 0));
@@ -62,13 +66,14 @@ std::optional<uint32_t> FunctionalCard::ReadRegister(uint32_t offset) {
       i < options_.functions) {
     return control_[i].Pack();
   }
+  if (IsRss(offset)) return rss_.Read(offset);
   switch (offset) {
     case regs::kRegMagic:
       return regs::kMagic;
     case regs::kRegVersion:
       return regs::kVersion;
     case regs::kRegCapabilities:
-      return regs::Capabilities{.exact_filters = 1, .hold = 1}.Pack();
+      return regs::Capabilities{.exact_filters = 1, .hold = 1, .rss = 1, .rx_checksum = 1}.Pack();
     case regs::kRegEpoch:
       return epoch_;
     case regs::kRegFunctions:
@@ -100,6 +105,8 @@ std::optional<uint32_t> FunctionalCard::ReadRegister(uint32_t offset) {
       return watchdog_us_;
     case regs::kRegDrainGapNs:
       return drain_gap_ns_;
+    case regs::kRegPonyPorts:
+      return pony_ports_.Pack();
     case regs::kRegFilterValue:
       return filter_value_.Pack();
     default:
@@ -150,6 +157,7 @@ bool FunctionalCard::WriteRegister(uint32_t offset, uint32_t value) {
       i < options_.functions) {
     return WriteFunctionControl(i, value);
   }
+  if (IsRss(offset)) return rss_.Write(offset, value);
   switch (offset) {
     case regs::kRegEpoch:
       epoch_ = value;
@@ -180,6 +188,9 @@ bool FunctionalCard::WriteRegister(uint32_t offset, uint32_t value) {
                    doorbell.count);
       return true;
     }
+    case regs::kRegPonyPorts:
+      pony_ports_ = regs::PortRange::Unpack(value);
+      return true;
     case regs::kRegFilterValue:
       filter_value_ = regs::FilterValue::Unpack(value);
       return true;

@@ -92,7 +92,7 @@ std::optional<uint8_t> FilterTables::Find(const Table& table, const FilterKey& k
 }
 
 std::optional<uint8_t> FilterTables::Lookup(const ParsedFrame& parsed) const {
-  if (!parsed.has_ports) return std::nullopt;
+  if (!parsed.has_ports()) return std::nullopt;
   const bool ipv4 = parsed.network == Network::kIpv4;
   const Table& flow =
       tables_[static_cast<size_t>(ipv4 ? regs::FilterTable::kV4Flow : regs::FilterTable::kV6Flow)];
@@ -101,14 +101,15 @@ std::optional<uint8_t> FilterTables::Lookup(const ParsedFrame& parsed) const {
   if (flow.used == 0 && listen.used == 0) return std::nullopt;
 
   const size_t address_words = ipv4 ? 1 : 4;
-  FilterKey key = parsed.flow_key;
+  const FilterKey flow_key = FlowKeyOf(parsed);
+  FilterKey key = flow_key;
   key[0] &= ~kKeySourcePortMask;
   FilterHash hash = HashKeyWords(key, 0, 2 + address_words);
   if (flow.used != 0) {
-    const FilterKey source = {parsed.flow_key[0] & kKeySourcePortMask};
+    const FilterKey source = {flow_key[0] & kKeySourcePortMask};
     const FilterHash whole = hash ^ HashKeyWords(source, 0, 1) ^
-                             HashKeyWords(parsed.flow_key, 2 + address_words, address_words);
-    if (const auto owner = Find(flow, parsed.flow_key, whole)) return owner;
+                             HashKeyWords(flow_key, 2 + address_words, address_words);
+    if (const auto owner = Find(flow, flow_key, whole)) return owner;
   }
   if (listen.used == 0) return std::nullopt;
   std::fill(key.begin() + 2 + address_words, key.end(), 0);

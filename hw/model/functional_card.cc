@@ -4,6 +4,7 @@
 #include <bit>
 #include <limits>
 
+#include "hw/model/checksum.h"
 #include "hw/model/prefix.h"
 
 namespace farrier::model {
@@ -82,7 +83,8 @@ int64_t FunctionalCard::NextEvent() const {
   int64_t next = owners_.NextExpiry(now_ns_, watchdog_us_);
   owners_.draining().ForEach([&](uint32_t owner) {
     const OwnerRow& row = owners_.row(owner);
-    if (!HasCredits(row, row.word.queue_base, kPacketCredits)) return;  // a grant is no event
+    const uint32_t queue = QueueOf(row, owners_.Oldest(owner));
+    if (!HasCredits(row, queue, kPacketCredits)) return;  // a grant is no event
     next = std::min(next, row.last_drain_ns + drain_gap_ns_);
   });
   return next;
@@ -90,6 +92,25 @@ int64_t FunctionalCard::NextEvent() const {
 
 bool FunctionalCard::HasCredits(const OwnerRow& row, uint32_t queue, uint32_t count) const {
   return control_[row.word.function].enable != 0 && credits_[row.word.function][queue] >= count;
+}
+
+uint32_t FunctionalCard::QueueOf(const OwnerRow& row, const PacketInfo& info) const {
+  return row.word.queue_base + (info.rss_entry & ((1u << row.word.log2_queues) - 1));
+}
+
+PacketInfo FunctionalCard::Describe(std::span<const uint8_t> frame) const {
+  const auto flag = [](bool value, uint8_t bit) { return value ? bit : uint8_t{0}; };
+  const uint32_t hash = rss_.Hash(parsed_);
+  return {.arrival_ns = now_ns_,
+          .rss_hash = hash,
+          .rss_entry = rss_.Entry(hash),
+          .flags = static_cast<uint8_t>(flag(parsed_.fragment, regs::prefix::kFlagFragment) |
+                                        flag(parsed_.tunnel, regs::prefix::kFlagTunnel) |
+                                        flag(parsed_.bad_header, regs::prefix::kFlagBadHeader) |
+                                        flag(parsed_.pony, regs::prefix::kFlagPony)),
+          .l3_offset = parsed_.l3_offset,
+          .l4_offset = parsed_.l4_offset,
+          .checksums = VerifyChecksums(frame, parsed_).Pack()};
 }
 
 void FunctionalCard::Receive(const PacketRing::Record& record) {
@@ -103,14 +124,12 @@ void FunctionalCard::Receive(const PacketRing::Record& record) {
     ++counters_[GlobalCounter::kRxMalformed];
     return;
   }
-  ParseFrame(record.bytes, parsed_);
+  ParseFrame(record.bytes, parsed_, pony_ports_);
+  counters_[GlobalCounter::kRxBadHeader] += parsed_.bad_header;
   uint32_t owner = filters_.Lookup(parsed_).value_or(static_cast<uint8_t>(default_owner_));
   if (owners_.row(owner).state() == OwnerState::kDetached) owner = default_owner_;
   OwnerRow& row = owners_.row(owner);
-  PacketInfo info = {.arrival_ns = now_ns_,
-                     .l3_offset = parsed_.l3_offset,
-                     .l4_offset = parsed_.l4_offset,
-                     .fragment = parsed_.fragment};
+  PacketInfo info = Describe(record.bytes);
 
   if (row.state() == OwnerState::kHeld || row.draining()) {
     switch (owners_.Park(owner, record.bytes, info)) {
@@ -131,7 +150,7 @@ void FunctionalCard::Receive(const PacketRing::Record& record) {
     ++row.counters[OwnerCounter::kDropDetached];
   } else if (row.state() == OwnerState::kDrop) {
     ++row.counters[OwnerCounter::kDropState];
-  } else if (!HasCredits(row, row.word.queue_base, kPacketCredits)) {
+  } else if (!HasCredits(row, QueueOf(row, info), kPacketCredits)) {
     ++row.counters[OwnerCounter::kDropNoCredit];
   } else {
     info.sequence = row.rx_next++;
@@ -143,15 +162,16 @@ void FunctionalCard::Deliver(uint32_t owner, const PacketInfo& info, std::span<u
   OwnerRow& row = owners_.row(owner);
   const regs::SwitchWord& word = row.word;
   ++row.counters[OwnerCounter::kDelivered];
-  --credits_[word.function][word.queue_base];
+  const uint32_t queue = QueueOf(row, info);
+  --credits_[word.function][queue];
   std::span<const uint8_t> bytes = frame;
   if (!control_[word.function].raw) {
     uint8_t* const prefix = frame.data() - regs::kPrefixBytes;
-    WriteRxPrefix(regs::PrefixKind::kPacket, static_cast<uint8_t>(owner), word.generation,
-                  word.queue_base, info, prefix);
+    WriteRxPrefix(regs::PrefixKind::kPacket, static_cast<uint8_t>(owner), word.generation, queue,
+                  info, prefix);
     bytes = {prefix, regs::kPrefixBytes + frame.size()};
   }
-  sink_.ToHost(static_cast<int>(word.function), static_cast<int>(word.queue_base), bytes);
+  sink_.ToHost(static_cast<int>(word.function), static_cast<int>(queue), bytes);
 }
 
 bool FunctionalCard::SendMarks() {
@@ -185,7 +205,7 @@ bool FunctionalCard::Drain() {
     owners_.draining().ForEach([&](uint32_t owner) {
       OwnerRow& row = owners_.row(owner);
       if (left == 0 || now_ns_ - row.last_drain_ns < drain_gap_ns_ ||
-          !HasCredits(row, row.word.queue_base, kPacketCredits)) {
+          !HasCredits(row, QueueOf(row, owners_.Oldest(owner)), kPacketCredits)) {
         return;
       }
       PacketInfo info;

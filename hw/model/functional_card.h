@@ -10,6 +10,7 @@
 #include "hw/model/filter_table.h"
 #include "hw/model/owner_table.h"
 #include "hw/model/packet_ring.h"
+#include "hw/model/rss.h"
 #include "hw/regs/registers.h"
 
 namespace farrier::model {
@@ -50,6 +51,9 @@ class FunctionalCard final : public Card {
 
   // Wire to host.
   void Receive(const PacketRing::Record& record);
+  // What the prefix will tell of a frame.
+  PacketInfo Describe(std::span<const uint8_t> frame) const;
+  uint32_t QueueOf(const OwnerRow& row, const PacketInfo& info) const;
   bool HasCredits(const OwnerRow& row, uint32_t queue, uint32_t count) const;
   // `frame` has a prefix's room ahead of it.
   void Deliver(uint32_t owner, const PacketInfo& info, std::span<uint8_t> frame);
@@ -67,6 +71,7 @@ class FunctionalCard final : public Card {
   PacketRing from_host_;
   FilterTables filters_;
   OwnerTable owners_;
+  Rss rss_;
   std::array<std::array<uint32_t, regs::kMaxQueues>, regs::kMaxFunctions> credits_{};
   std::array<regs::FunctionControl, regs::kMaxFunctions> control_;
   std::array<uint8_t, regs::kPrefixBytes + regs::kMaxPacketBytes> unparked_;
@@ -79,6 +84,7 @@ class FunctionalCard final : public Card {
   uint32_t default_owner_ = 0;
   uint32_t watchdog_us_ = 10'000'000;
   uint32_t drain_gap_ns_ = 0;
+  regs::PortRange pony_ports_ = kNoPonyPorts;
   FilterKey filter_key_{};
   regs::FilterValue filter_value_;
   GlobalCounters counters_;

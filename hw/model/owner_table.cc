@@ -73,7 +73,7 @@ OwnerTable::Parking OwnerTable::Park(uint32_t owner, std::span<const uint8_t> fr
   OwnerRow& row = rows_[owner];
   if (row.parked.cells() + CellsFor(frame.size()) > row.quota_cells) return Parking::kQuotaFull;
   info.sequence = row.rx_next;
-  info.was_held = true;
+  info.flags |= regs::prefix::kFlagWasHeld;
   if (!memory_.Push(row.parked, frame, info)) return Parking::kMemoryFull;
   ++row.rx_next;
   ++row.counters[OwnerCounter::kParked];

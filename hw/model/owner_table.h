@@ -7,8 +7,9 @@
 #include <memory>
 #include <span>
 
+#include "hw/model/cell_memory.h"
 #include "hw/model/counters.h"
-#include "hw/model/hold_memory.h"
+#include "hw/model/packet_info.h"
 #include "hw/regs/registers.h"
 
 namespace farrier::model {
@@ -34,6 +35,9 @@ class OwnerSet {
  private:
   std::array<uint64_t, regs::kOwners / 64> words_{};
 };
+
+// The memory that parked packets are in.
+using HoldMemory = CellMemory<PacketInfo>;
 
 struct OwnerRow {
   regs::SwitchWord word;  // as OWNER_SWITCH reads
@@ -79,7 +83,10 @@ class OwnerTable {
   // Parks a frame with the row's next sequence, which it fills into `info`.
   Parking Park(uint32_t owner, std::span<const uint8_t> frame, PacketInfo& info);
 
-  // Takes the oldest parked packet of a draining row; see HoldMemory::Pop.
+  // What is known of the oldest parked packet of a draining row.
+  const PacketInfo& Oldest(uint32_t owner) const { return memory_.Front(rows_[owner].parked); }
+
+  // Takes the oldest parked packet of a draining row; see CellMemory::Pop.
   size_t Unpark(uint32_t owner, uint8_t* out, PacketInfo& info);
 
   // The MARK for one queue of the row, counted from its base, is done with.

@@ -19,15 +19,16 @@ void WriteRxPrefix(regs::PrefixKind kind, uint8_t owner, uint32_t generation, ui
     out[regs::prefix::kQueueBytes[bit]] = (queue >> bit) & 1;
   }
   out[regs::prefix::kKind] = static_cast<uint8_t>(kind);
-  out[regs::prefix::kFlags] =
-      static_cast<uint8_t>((info.was_held ? regs::prefix::kFlagWasHeld : 0) |
-                           (info.fragment ? regs::prefix::kFlagFragment : 0));
+  out[regs::prefix::kFlags] = info.flags;
   out[regs::prefix::kOwner] = owner;
   Store(out + regs::prefix::kGeneration, generation, 2);
   Store(out + regs::prefix::kSequence, info.sequence, 4);
+  Store(out + regs::prefix::kRssHash, info.rss_hash, 4);
   Store(out + regs::prefix::kTime, static_cast<uint64_t>(info.arrival_ns), 8);
   out[regs::prefix::kL3Offset] = info.l3_offset;
   out[regs::prefix::kL4Offset] = info.l4_offset;
+  out[regs::prefix::kChecksums] = info.checksums;
+  out[regs::prefix::kPacingClass] = info.pacing_class;
 }
 
 std::optional<TxPrefix> ReadTxPrefix(std::span<const uint8_t> bytes) {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "hw/model/hold_memory.h"
+#include "hw/model/packet_info.h"
 #include "hw/regs/registers.h"
 
 namespace farrier::model {

@@ -177,6 +177,16 @@ std::vector<uint32_t> CardTest::SendMany(uint16_t port, int count, size_t length
   return ids;
 }
 
+RxPacket CardTest::SendAndTake(const Bytes& frame) {
+  Offer(frame);
+  Run();
+  auto packets = TakeHost();
+  EXPECT_EQ(packets.size(), 1u);
+  if (packets.size() != 1) return {.bytes = Bytes(regs::kPrefixBytes)};
+  EXPECT_EQ(packets[0].frame(), frame);
+  return packets[0];
+}
+
 std::vector<RxPacket> CardTest::TakeHost() { return std::exchange(to_host_, {}); }
 
 std::vector<Bytes> CardTest::TakeWire() { return std::exchange(to_wire_, {}); }
@@ -239,7 +249,7 @@ void CardTest::CheckConservation() {
   const uint64_t rx = Count(GlobalCounter::kRxPackets);
   EXPECT_EQ(rx, frames_offered_);
   EXPECT_EQ(rx, in + Count(GlobalCounter::kRxMalformed) + Count(GlobalCounter::kRxOversize) +
-                    Count(GlobalCounter::kRxMemoryFull));
+                    Count(GlobalCounter::kRxMemoryFull) + Count(GlobalCounter::kRxRuleDrop));
   EXPECT_EQ(Count(GlobalCounter::kTxPackets), frames_to_wire_);
 }
 

@@ -56,6 +56,9 @@ class CardTest : public testing::TestWithParam<Backend>, protected model::CardSi
 
   uint32_t Read(uint32_t offset) { return card_->ReadCsr(offset); }
   void Write(uint32_t offset, uint32_t value) { card_->WriteCsr(offset, value); }
+  regs::Capabilities capabilities() {
+    return regs::Capabilities::Unpack(Read(regs::kRegCapabilities));
+  }
   uint32_t functions() { return Read(regs::kRegFunctions); }
   uint32_t queues() { return Read(regs::kRegQueues); }
 
@@ -104,6 +107,9 @@ class CardTest : public testing::TestWithParam<Backend>, protected model::CardSi
   // `count` of them.
   std::vector<uint32_t> SendMany(uint16_t port, int count, size_t length = 60);
 
+  // Sends one frame; how it arrived on a prefixed function, which it must have.
+  RxPacket SendAndTake(const Bytes& frame);
+
   // What has arrived since the last call, in order.
   std::vector<RxPacket> TakeHost();
   std::vector<Bytes> TakeWire();
@@ -137,6 +143,10 @@ std::string BackendName(const testing::TestParamInfo<Backend>& info);
 void PrintTo(const Backend& backend, std::ostream* out);
 
 }  // namespace farrier::conformance
+
+// Leaves a test that a card without the capability cannot pass.
+#define FARRIER_NEEDS(capability) \
+  if (!capabilities().capability) GTEST_SKIP() << "this card lacks " #capability
 
 // Runs a suite derived from CardTest on every backend.
 #define FARRIER_ON_EVERY_CARD(suite)                                                           \

@@ -1,4 +1,4 @@
-// What the card reads of a frame, and the exact filters.
+// The exact filters.
 
 #include "tests/conformance/card_test.h"
 
@@ -19,20 +19,9 @@ class FilterTest : public CardTest {
     for (uint32_t owner = 0; owner < 4; ++owner) Attach(owner, {0, 0});
   }
 
-  // Sends one frame and returns how it arrived.
   RxPacket Probe(FrameSpec spec) {
     if (spec.length == 60) spec.length = 100;
-    return ProbeBytes(MakeFrame(spec));
-  }
-
-  RxPacket ProbeBytes(const Bytes& frame) {
-    Offer(frame);
-    Run();
-    auto packets = TakeHost();
-    EXPECT_EQ(packets.size(), 1u);
-    if (packets.size() != 1) return {.bytes = Bytes(regs::kPrefixBytes)};
-    EXPECT_EQ(packets[0].frame(), frame);
-    return packets[0];
+    return SendAndTake(MakeFrame(spec));
   }
 
   int OwnerOf(const FrameSpec& spec) { return Probe(spec).owner(); }
@@ -189,79 +178,6 @@ TEST_P(FilterTest, LaterFragmentsHaveNoPorts) {
     EXPECT_EQ(later.flags(), regs::prefix::kFlagFragment);
     EXPECT_EQ(later.l3_offset(), 14);
     EXPECT_EQ(later.l4_offset(), 0);
-  }
-}
-
-TEST_P(FilterTest, Ipv6ExtensionsAreNotFollowed) {
-  const FrameSpec spec = Ipv6Spec();
-  Install(FilterTable::kV6Listen, Listen6Key(spec), 1);
-  for (const uint8_t next_header : {0, 43, 44, 60}) {
-    FrameSpec other = spec;
-    other.protocol = next_header;
-    const RxPacket packet = Probe(other);
-    EXPECT_EQ(packet.owner(), 0);
-    EXPECT_EQ(packet.l3_offset(), 14);
-    EXPECT_EQ(packet.l4_offset(), 0);
-    EXPECT_EQ(packet.flags(), next_header == 44 ? regs::prefix::kFlagFragment : 0);
-  }
-}
-
-TEST_P(FilterTest, WhatIsNotIpHasNoOffsets) {
-  Bytes frame = MakeFrame({.dst4 = kIp, .length = 80});
-  Install(FilterTable::kV4Listen, ListenKey(kIp, 7000), 1);
-  const auto expect_nothing = [&](const Bytes& bytes, const char* what) {
-    const RxPacket packet = ProbeBytes(bytes);
-    EXPECT_EQ(packet.owner(), 0) << what;
-    EXPECT_EQ(packet.l3_offset(), 0) << what;
-    EXPECT_EQ(packet.l4_offset(), 0) << what;
-    EXPECT_EQ(packet.flags(), 0) << what;
-  };
-  const auto with = [&](size_t at, uint8_t value) {
-    Bytes changed = frame;
-    changed[at] = value;
-    return changed;
-  };
-  expect_nothing(with(13, 0x06), "ARP");
-  expect_nothing(with(14, 0x55), "version 5");
-  expect_nothing(with(14, 0x65), "version 6 behind an IPv4 EtherType");
-  expect_nothing(with(14, 0x44), "IHL 4");
-  expect_nothing(with(14, 0x40), "IHL 0");
-  Bytes ipv6 = MakeFrame({.ipv6 = true, .length = 80});
-  ipv6[14] = 0x45;
-  expect_nothing(ipv6, "version 4 behind an IPv6 EtherType");
-}
-
-TEST_P(FilterTest, HeadersThatDoNotFitAreNotThere) {
-  Install(FilterTable::kV4Listen, ListenKey(kIp, 7000), 1);
-  Install(FilterTable::kV6Listen, Listen6Key(Ipv6Spec()), 1);
-  const auto cut = [](FrameSpec spec, size_t length) {
-    spec.length = 200;
-    Bytes frame = MakeFrame(spec);
-    frame.resize(length);
-    return frame;
-  };
-  struct Case {
-    FrameSpec spec;
-    size_t l3, l4;  // where the headers are when they fit
-    size_t ip_bytes;
-    uint32_t owner;
-  };
-  const Case cases[] = {
-      {{.dst4 = kIp}, 14, 34, 20, 1},
-      {{.dst4 = kIp, .option_words = 10}, 14, 74, 60, 1},
-      {{.dst4 = kIp, .vlans = {{0x8100, 0}}}, 18, 38, 20, 1},
-      {{.dst4 = kIp, .vlans = {{0x8100, 0}, {0x8100, 0}}, .option_words = 10}, 22, 82, 60, 1},
-      {Ipv6Spec(), 14, 54, 40, 1},
-  };
-  for (const Case& c : cases) {
-    for (size_t length = 14; length <= c.l4 + 5; ++length) {
-      const RxPacket packet = ProbeBytes(cut(c.spec, length));
-      const bool ip = length >= c.l3 + c.ip_bytes;
-      const bool ports = length >= c.l4 + 4;
-      EXPECT_EQ(packet.l3_offset(), ip ? c.l3 : 0) << length;
-      EXPECT_EQ(packet.l4_offset(), ports ? c.l4 : 0) << length;
-      EXPECT_EQ(packet.owner(), ports ? c.owner : 0) << length;
-    }
   }
 }
 

@@ -1,4 +1,4 @@
-#include "hw/model/hold_memory.h"
+#include "hw/model/cell_memory.h"
 
 #include <gtest/gtest.h>
 
@@ -10,12 +10,17 @@
 namespace farrier::model {
 namespace {
 
-TEST(HoldMemory, QueuesShareTheCellsAndKeepTheirOrder) {
+struct Info {
+  uint32_t sequence = 0;
+};
+using Memory = CellMemory<Info>;
+
+TEST(CellMemory, QueuesShareTheCellsAndKeepTheirOrder) {
   constexpr uint32_t kCells = 60;
   constexpr size_t kQueues = 3;
-  HoldMemory memory(kCells);
-  std::array<HoldMemory::Queue, kQueues> queues;
-  std::array<std::deque<std::vector<uint8_t>>, kQueues> expected;
+  Memory memory(kCells);
+  std::array<Memory::Queue, kQueues> queues;
+  std::array<std::deque<std::pair<uint32_t, std::vector<uint8_t>>>, kQueues> expected;
   std::mt19937 random(1);
   std::vector<uint8_t> out(regs::kMaxPacketBytes);
   uint32_t sequence = 0;
@@ -30,17 +35,19 @@ TEST(HoldMemory, QueuesShareTheCellsAndKeepTheirOrder) {
       for (auto& byte : frame) byte = static_cast<uint8_t>(random());
       const bool fits = CellsFor(frame.size()) <= memory.free_cells();
       ASSERT_EQ(memory.Push(queues[q], frame, {.sequence = ++sequence}), fits);
-      if (fits) expected[q].push_back(std::move(frame));
+      if (fits) expected[q].emplace_back(sequence, std::move(frame));
       full += !fits;
     } else if (random() % 50 == 0) {
       ASSERT_EQ(memory.Clear(queues[q]), expected[q].size());
       ASSERT_EQ(queues[q].cells(), 0u);
       expected[q].clear();
     } else if (!expected[q].empty()) {
-      PacketInfo info;
+      Info info;
+      ASSERT_EQ(memory.Front(queues[q]).sequence, expected[q].front().first);
       const size_t length = memory.Pop(queues[q], out.data(), info);
       ASSERT_EQ(std::vector<uint8_t>(out.begin(), out.begin() + static_cast<ptrdiff_t>(length)),
-                expected[q].front());
+                expected[q].front().second);
+      ASSERT_EQ(info.sequence, expected[q].front().first);
       expected[q].pop_front();
     }
     ASSERT_EQ(queues[q].packets(), expected[q].size());
