@@ -17,8 +17,24 @@ constexpr uint32_t IndexIn(uint32_t offset, uint32_t base, uint32_t count) {
   return offset >= base && offset % 4 == 0 && index < count ? index : count;
 }
 
+// Whether `offset` lies in the registers from `first` to `last`.
+constexpr bool Between(uint32_t offset, uint32_t first, uint32_t last) {
+  return offset >= first && offset < last + 4;
+}
+constexpr bool IsHeartbeat(uint32_t offset) {
+  return Between(offset, regs::kRegHeartbeatUs(0), regs::kRegHeartbeat(regs::kMaxFunctions - 1));
+}
+constexpr bool IsRule(uint32_t offset) {
+  return Between(offset, regs::kRegRuleValue(0), regs::kRegRuleHitsHi);
+}
 constexpr bool IsRss(uint32_t offset) {
-  return offset >= regs::kRegRssKey(0) && offset < regs::kRegRssTable(regs::kRssEntries / 8);
+  return Between(offset, regs::kRegRssKey(0), regs::kRegRssTable(regs::kRssEntries / 8 - 1));
+}
+constexpr bool IsGuard(uint32_t offset) {
+  return Between(offset, regs::kRegGuardValue(0), regs::kRegGuardKind);
+}
+constexpr bool IsClass(uint32_t offset) {
+  return Between(offset, regs::kRegClassCost(0), regs::kRegClassBurst(regs::kClasses - 1));
 }
 
 template <typename Block>
@@ -66,14 +82,35 @@ std::optional<uint32_t> FunctionalCard::ReadRegister(uint32_t offset) {
       i < options_.functions) {
     return control_[i].Pack();
   }
+  if (const uint32_t i = IndexIn(offset, regs::kRegFunctionClass(0), options_.functions);
+      i < options_.functions) {
+    return function_class_[i];
+  }
+  if (const uint32_t i = IndexIn(offset, regs::kRegFunctionTxQuota(0), options_.functions);
+      i < options_.functions) {
+    return pacer_.function_account(i).quota;
+  }
+  if (IsHeartbeat(offset)) return heartbeat_.Read(offset);
+  if (IsRule(offset)) return rules_.Read(offset);
   if (IsRss(offset)) return rss_.Read(offset);
+  if (IsGuard(offset)) return guard_.Read(offset);
+  if (IsClass(offset)) return pacer_.classes().Read(offset);
   switch (offset) {
     case regs::kRegMagic:
       return regs::kMagic;
     case regs::kRegVersion:
       return regs::kVersion;
     case regs::kRegCapabilities:
-      return regs::Capabilities{.exact_filters = 1, .hold = 1, .rss = 1, .rx_checksum = 1}.Pack();
+      return regs::Capabilities{.exact_filters = 1,
+                                .hold = 1,
+                                .pacing = 1,
+                                .rss = 1,
+                                .ternary = 1,
+                                .rx_checksum = 1,
+                                .tx_checksum = 1,
+                                .tx_guard = 1,
+                                .heartbeat = 1}
+          .Pack();
     case regs::kRegEpoch:
       return epoch_;
     case regs::kRegFunctions:
@@ -105,6 +142,10 @@ std::optional<uint32_t> FunctionalCard::ReadRegister(uint32_t offset) {
       return watchdog_us_;
     case regs::kRegDrainGapNs:
       return drain_gap_ns_;
+    case regs::kRegTxCells:
+      return pacer_.cells();
+    case regs::kRegPacingSlots:
+      return pacer_.slots();
     case regs::kRegPonyPorts:
       return pony_ports_.Pack();
     case regs::kRegFilterValue:
@@ -114,8 +155,9 @@ std::optional<uint32_t> FunctionalCard::ReadRegister(uint32_t offset) {
   }
 }
 
-std::optional<uint32_t> FunctionalCard::ReadOwnerRegister(uint32_t offset) const {
-  const OwnerRow& row = owners_.row((offset - regs::kRegOwnerSwitch(0)) / kRowBytes);
+std::optional<uint32_t> FunctionalCard::ReadOwnerRegister(uint32_t offset) {
+  const uint32_t owner = (offset - regs::kRegOwnerSwitch(0)) / kRowBytes;
+  const OwnerRow& row = owners_.row(owner);
   switch (regs::kRegOwnerSwitch(0) + (offset - regs::kRegOwnerSwitch(0)) % kRowBytes) {
     case regs::kRegOwnerSwitch(0):
       return row.word.Pack();
@@ -128,13 +170,21 @@ std::optional<uint32_t> FunctionalCard::ReadOwnerRegister(uint32_t offset) const
     case regs::kRegOwnerTxSeen(0):
       return row.tx_seen;
     case regs::kRegOwnerStatus(0):
-      return regs::OwnerStatus{
-          .draining = row.draining(), .mark_pending = row.marks != 0, .watchdog = row.watchdog}
+      return regs::OwnerStatus{.draining = row.draining(),
+                               .mark_pending = row.marks != 0,
+                               .watchdog = row.watchdog,
+                               .heartbeat = row.heartbeat}
           .Pack();
     case regs::kRegOwnerParked(0):
       return row.parked.packets();
     case regs::kRegOwnerRefused(0):
       return row.refused;
+    case regs::kRegOwnerTxQuota(0):
+      return pacer_.owner_account(owner).quota;
+    case regs::kRegOwnerTxTaken(0):
+      return pacer_.owner_account(owner).taken;
+    case regs::kRegOwnerTxReleased(0):
+      return pacer_.owner_account(owner).released;
     default:
       return std::nullopt;
   }
@@ -142,11 +192,7 @@ std::optional<uint32_t> FunctionalCard::ReadOwnerRegister(uint32_t offset) const
 
 bool FunctionalCard::WriteRegister(uint32_t offset, uint32_t value) {
   if (offset >= regs::kRegOwnerSwitch(0) && offset < kRowsEnd) {
-    const uint32_t owner = (offset - regs::kRegOwnerSwitch(0)) / kRowBytes;
-    if (offset == regs::kRegOwnerQuota(owner)) return owners_.SetQuota(owner, value);
-    if (offset != regs::kRegOwnerSwitch(owner)) return false;
-    owners_.Switch(owner, value);
-    return true;
+    return WriteOwnerRegister(offset, value);
   }
   if (const uint32_t i = IndexIn(offset, regs::kRegFilterKey(0), regs::kFilterKeyWords);
       i < regs::kFilterKeyWords) {
@@ -157,7 +203,21 @@ bool FunctionalCard::WriteRegister(uint32_t offset, uint32_t value) {
       i < options_.functions) {
     return WriteFunctionControl(i, value);
   }
+  if (const uint32_t i = IndexIn(offset, regs::kRegFunctionClass(0), options_.functions);
+      i < options_.functions) {
+    function_class_[i] = value % regs::kClasses;
+    return true;
+  }
+  if (const uint32_t i = IndexIn(offset, regs::kRegFunctionTxQuota(0), options_.functions);
+      i < options_.functions) {
+    pacer_.function_account(i).quota = value;
+    return true;
+  }
+  if (IsHeartbeat(offset)) return heartbeat_.Write(offset, value);
+  if (IsRule(offset)) return rules_.Write(offset, value);
   if (IsRss(offset)) return rss_.Write(offset, value);
+  if (IsGuard(offset)) return guard_.Write(offset, value);
+  if (IsClass(offset)) return pacer_.classes().Write(offset, value);
   switch (offset) {
     case regs::kRegEpoch:
       epoch_ = value;
@@ -206,6 +266,18 @@ bool FunctionalCard::WriteRegister(uint32_t offset, uint32_t value) {
     default:
       return false;
   }
+}
+
+bool FunctionalCard::WriteOwnerRegister(uint32_t offset, uint32_t value) {
+  const uint32_t owner = (offset - regs::kRegOwnerSwitch(0)) / kRowBytes;
+  if (offset == regs::kRegOwnerQuota(owner)) return owners_.SetQuota(owner, value);
+  if (offset == regs::kRegOwnerTxQuota(owner)) {
+    pacer_.owner_account(owner).quota = value;
+    return true;
+  }
+  if (offset != regs::kRegOwnerSwitch(owner)) return false;
+  owners_.Switch(owner, value);
+  return true;
 }
 
 bool FunctionalCard::WriteFunctionControl(uint32_t function, uint32_t value) {

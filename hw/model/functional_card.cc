@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "hw/model/checksum.h"
-#include "hw/model/prefix.h"
 
 namespace farrier::model {
 namespace {
@@ -24,14 +23,12 @@ CardOptions InRange(CardOptions options) {
   options.functions = std::clamp(options.functions, 1u, regs::kMaxFunctions);
   options.queues = std::clamp(options.queues, 1u, regs::kMaxQueues);
   options.hold_cells = std::max(options.hold_cells, 1u);
+  options.tx_cells = std::max(options.tx_cells, 1u);
+  options.pacing_slots = std::bit_ceil(std::clamp(options.pacing_slots, 64u, 1u << 20));
   for (uint32_t& depth : options.filter_depth) {
     depth = std::bit_ceil(std::clamp(depth, 1u, 65'536u));
   }
   return options;
-}
-
-bool IsFrameLength(size_t bytes) {
-  return bytes >= kEthernetHeaderBytes && bytes <= regs::kMaxPacketBytes;
 }
 
 }  // namespace
@@ -42,7 +39,10 @@ FunctionalCard::FunctionalCard(const CardOptions& options, CardSink& sink)
       from_wire_(kInputBytes, regs::kMaxPacketBytes),
       from_host_(kInputBytes, regs::kPrefixBytes + regs::kMaxPacketBytes),
       filters_(options_.filter_depth),
-      owners_(options_.functions, options_.queues, options_.hold_cells) {
+      owners_(options_.functions, options_.queues, options_.hold_cells),
+      heartbeat_(options_.functions),
+      guard_(options_.functions),
+      pacer_(options_.tx_cells, options_.pacing_slots) {
   control_.fill({.enable = 1});
 }
 
@@ -63,7 +63,12 @@ bool FunctionalCard::FromHost(int function, int /*queue*/, std::span<const uint8
 
 bool FunctionalCard::Step(int64_t now_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
-  bool moved = owners_.ExpireHolds(now_ns_, watchdog_us_);
+  bool moved = false;
+  heartbeat_.Expire(now_ns_, [&](uint32_t function) {
+    owners_.HoldFunction(function);
+    moved = true;
+  });
+  moved |= owners_.ExpireHolds(now_ns_, watchdog_us_);
   moved |= SendMarks();
   moved |= Drain();
   for (int i = 0; i < kPacketsPerStep && !from_wire_.empty(); ++i) {
@@ -71,16 +76,14 @@ bool FunctionalCard::Step(int64_t now_ns) {
     from_wire_.Pop();
     moved = true;
   }
-  for (int i = 0; i < kPacketsPerStep && !from_host_.empty(); ++i) {
-    Transmit(from_host_.Front());
-    from_host_.Pop();
-    moved = true;
-  }
+  moved |= DepartDue();
+  moved |= TransmitInput();
   return moved;
 }
 
 int64_t FunctionalCard::NextEvent() const {
-  int64_t next = owners_.NextExpiry(now_ns_, watchdog_us_);
+  int64_t next = std::min({owners_.NextExpiry(now_ns_, watchdog_us_),
+                           heartbeat_.NextExpiry(now_ns_), pacer_.NextDeparture()});
   owners_.draining().ForEach([&](uint32_t owner) {
     const OwnerRow& row = owners_.row(owner);
     const uint32_t queue = QueueOf(row, owners_.Oldest(owner));
@@ -126,10 +129,22 @@ void FunctionalCard::Receive(const PacketRing::Record& record) {
   }
   ParseFrame(record.bytes, parsed_, pony_ports_);
   counters_[GlobalCounter::kRxBadHeader] += parsed_.bad_header;
-  uint32_t owner = filters_.Lookup(parsed_).value_or(static_cast<uint8_t>(default_owner_));
+  uint32_t owner = default_owner_;
+  regs::RuleAction action;
+  if (const auto exact = filters_.Lookup(parsed_)) {
+    owner = *exact;
+  } else if (const auto rule = rules_.Match(parsed_)) {
+    action = *rule;
+    if (action.drop) {
+      ++counters_[GlobalCounter::kRxRuleDrop];
+      return;
+    }
+    if (action.has_owner) owner = action.owner;
+  }
   if (owners_.row(owner).state() == OwnerState::kDetached) owner = default_owner_;
   OwnerRow& row = owners_.row(owner);
   PacketInfo info = Describe(record.bytes);
+  info.pacing_class = static_cast<uint8_t>(action.pacing_class);
 
   if (row.state() == OwnerState::kHeld || row.draining()) {
     switch (owners_.Park(owner, record.bytes, info)) {
@@ -167,11 +182,28 @@ void FunctionalCard::Deliver(uint32_t owner, const PacketInfo& info, std::span<u
   std::span<const uint8_t> bytes = frame;
   if (!control_[word.function].raw) {
     uint8_t* const prefix = frame.data() - regs::kPrefixBytes;
-    WriteRxPrefix(regs::PrefixKind::kPacket, static_cast<uint8_t>(owner), word.generation, queue,
+    WriteRxPrefix({.owner = static_cast<uint8_t>(owner),
+                   .generation = word.generation,
+                   .queue = queue,
+                   .tx_released = pacer_.owner_account(owner).released},
                   info, prefix);
     bytes = {prefix, regs::kPrefixBytes + frame.size()};
   }
   sink_.ToHost(static_cast<int>(word.function), static_cast<int>(queue), bytes);
+}
+
+void FunctionalCard::SendNotice(regs::PrefixKind kind, uint32_t owner, uint32_t queue,
+                                const PacketInfo& info) {
+  const regs::SwitchWord& word = owners_.row(owner).word;
+  --credits_[word.function][queue];
+  std::array<uint8_t, regs::kMarkBytes> notice{};
+  WriteRxPrefix({.kind = kind,
+                 .owner = static_cast<uint8_t>(owner),
+                 .generation = word.generation,
+                 .queue = queue,
+                 .tx_released = pacer_.owner_account(owner).released},
+                info, notice.data());
+  sink_.ToHost(static_cast<int>(word.function), static_cast<int>(queue), notice);
 }
 
 bool FunctionalCard::SendMarks() {
@@ -187,11 +219,8 @@ bool FunctionalCard::SendMarks() {
       owners_.MarkDone(owner, i);
       moved = true;
       if (raw) continue;
-      --credits_[word.function][queue];
-      std::array<uint8_t, regs::kMarkBytes> mark{};
-      WriteRxPrefix(regs::PrefixKind::kMark, static_cast<uint8_t>(owner), word.generation, queue,
-                    {.arrival_ns = now_ns_, .sequence = row.cut}, mark.data());
-      sink_.ToHost(static_cast<int>(word.function), static_cast<int>(queue), mark);
+      SendNotice(regs::PrefixKind::kMark, owner, queue,
+                 {.arrival_ns = now_ns_, .sequence = row.cut});
     }
   });
   return moved;
@@ -219,36 +248,6 @@ bool FunctionalCard::Drain() {
     moved |= again;
   }
   return moved;
-}
-
-void FunctionalCard::Transmit(const PacketRing::Record& record) {
-  const uint32_t function = record.function;
-  if (function >= options_.functions || !control_[function].enable) {
-    ++counters_[GlobalCounter::kTxDisabled];
-    return;
-  }
-  const bool raw = control_[function].raw != 0;
-  const size_t prefix_bytes = raw ? 0 : regs::kPrefixBytes;
-  const auto prefix = raw ? std::nullopt : ReadTxPrefix(record.bytes);
-  if ((!raw && !prefix) || record.length < prefix_bytes ||
-      !IsFrameLength(record.length - prefix_bytes)) {
-    ++counters_[GlobalCounter::kTxBadPrefix];
-    return;
-  }
-  if (prefix) {
-    OwnerRow& row = owners_.row(prefix->owner);
-    const bool sends = row.state() == OwnerState::kAttached || row.state() == OwnerState::kHeld;
-    if (!sends || prefix->generation != row.word.generation) {
-      ++row.counters[OwnerCounter::kTxStale];
-      return;
-    }
-    row.tx_seen = prefix->sequence;
-    ++row.counters[OwnerCounter::kTx];
-  }
-  const std::span<const uint8_t> frame = record.bytes.subspan(prefix_bytes);
-  ++counters_[GlobalCounter::kTxPackets];
-  counters_[GlobalCounter::kTxBytes] += frame.size();
-  sink_.ToWire(frame);
 }
 
 }  // namespace farrier::model

@@ -8,18 +8,25 @@
 #include "hw/model/card.h"
 #include "hw/model/counters.h"
 #include "hw/model/filter_table.h"
+#include "hw/model/heartbeat.h"
 #include "hw/model/owner_table.h"
+#include "hw/model/pacer.h"
 #include "hw/model/packet_ring.h"
+#include "hw/model/prefix.h"
 #include "hw/model/rss.h"
+#include "hw/model/rule_table.h"
+#include "hw/model/tx_guard.h"
 #include "hw/regs/registers.h"
 
 namespace farrier::model {
 
 // What a card is built with. Values out of range are brought into it.
 struct CardOptions {
-  uint32_t functions = 2;      // 1-4
-  uint32_t queues = 16;        // queue pairs per function, 1-16
-  uint32_t hold_cells = 8192;  // cells of 512 B for held packets
+  uint32_t functions = 2;        // 1-4
+  uint32_t queues = 16;          // queue pairs per function, 1-16
+  uint32_t hold_cells = 8192;    // cells of 512 B for held packets
+  uint32_t tx_cells = 4096;      // cells of 512 B for packets on their way to the wire
+  uint32_t pacing_slots = 4096;  // of the departure calendar, a power of two of at least 64
   // Entries per way of each FilterTable, in its order; powers of two up to 65,536.
   std::array<uint32_t, kFilterTables> filter_depth = {2048, 2048, 512, 512};
   std::array<uint8_t, 6> mac = {0x02, 0xFA, 0x22, 0x1E, 0x20, 0x01};
@@ -43,7 +50,8 @@ class FunctionalCard final : public Card {
  private:
   // CSRs (csr.cc). Nothing or false: a bad access.
   std::optional<uint32_t> ReadRegister(uint32_t offset);
-  std::optional<uint32_t> ReadOwnerRegister(uint32_t offset) const;
+  std::optional<uint32_t> ReadOwnerRegister(uint32_t offset);
+  bool WriteOwnerRegister(uint32_t offset, uint32_t value);
   bool WriteRegister(uint32_t offset, uint32_t value);
   bool WriteFunctionControl(uint32_t function, uint32_t value);
   bool CommitFilter(uint32_t command);
@@ -57,11 +65,20 @@ class FunctionalCard final : public Card {
   bool HasCredits(const OwnerRow& row, uint32_t queue, uint32_t count) const;
   // `frame` has a prefix's room ahead of it.
   void Deliver(uint32_t owner, const PacketInfo& info, std::span<uint8_t> frame);
+  // A prefix and 64 zeros, for a credit of the queue.
+  void SendNotice(regs::PrefixKind kind, uint32_t owner, uint32_t queue, const PacketInfo& info);
   bool SendMarks();
   bool Drain();
 
-  // Host to wire.
+  // Host to wire. What is due comes before what comes in.
+  bool DepartDue();
+  bool TransmitInput();
   void Transmit(const PacketRing::Record& record);
+  // What the owner's row and the function's guard make of a frame; false: it was dropped.
+  bool PassesRow(const TxPrefix& prefix);
+  bool PassesGuard(uint32_t function, std::span<uint8_t> frame, bool insert_checksum);
+  void Depart(const TxInfo& info, std::span<const uint8_t> frame);
+  void ReportDeparture(const TxInfo& info);
 
   CardSink& sink_;
   const CardOptions options_;
@@ -72,8 +89,13 @@ class FunctionalCard final : public Card {
   FilterTables filters_;
   OwnerTable owners_;
   Rss rss_;
+  RuleTable rules_;
+  Heartbeat heartbeat_;
+  TxGuard guard_;
+  Pacer pacer_;
   std::array<std::array<uint32_t, regs::kMaxQueues>, regs::kMaxFunctions> credits_{};
   std::array<regs::FunctionControl, regs::kMaxFunctions> control_;
+  std::array<uint32_t, regs::kMaxFunctions> function_class_{};
   std::array<uint8_t, regs::kPrefixBytes + regs::kMaxPacketBytes> unparked_;
   ParsedFrame parsed_;
 

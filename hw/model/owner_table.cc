@@ -47,11 +47,10 @@ void OwnerTable::Switch(uint32_t owner, uint32_t value) {
     case OwnerState::kAttached:
       row.tx_seen = 0;
       row.watchdog = false;
+      row.heartbeat = false;
       break;
     case OwnerState::kHeld:
-      row.cut = row.rx_next - row.parked.packets();
-      row.marks = static_cast<uint16_t>((1u << (1u << wanted.log2_queues)) - 1);
-      row.held_since_ns = OwnerRow::kUnstamped;
+      BeginHold(row);
       break;
     case OwnerState::kDetached:
     case OwnerState::kDrop:
@@ -122,6 +121,23 @@ int64_t OwnerTable::NextExpiry(int64_t now_ns, uint32_t limit_us) const {
     }
   });
   return next;
+}
+
+void OwnerTable::BeginHold(OwnerRow& row) {
+  row.cut = row.rx_next - row.parked.packets();
+  row.marks = static_cast<uint16_t>((1u << (1u << row.word.log2_queues)) - 1);
+  row.held_since_ns = OwnerRow::kUnstamped;
+}
+
+void OwnerTable::HoldFunction(uint32_t function) {
+  for (uint32_t owner = 0; owner < regs::kOwners; ++owner) {
+    OwnerRow& row = rows_[owner];
+    if (row.state() != OwnerState::kAttached || row.word.function != function) continue;
+    row.word.state = static_cast<uint32_t>(OwnerState::kHeld);
+    row.heartbeat = true;
+    BeginHold(row);
+    Reclassify(owner);
+  }
 }
 
 void OwnerTable::Discard(OwnerRow& row) {

@@ -47,6 +47,7 @@ struct OwnerRow {
   uint32_t tx_seen = 0;
   uint32_t refused = 0;
   bool watchdog = false;
+  bool heartbeat = false;
   uint16_t marks = 0;         // bit i: the MARK for queue_base + i has not gone out
   int64_t held_since_ns = 0;  // kUnstamped until the card's clock is next told
   int64_t last_drain_ns = std::numeric_limits<int64_t>::min() / 2;
@@ -92,6 +93,9 @@ class OwnerTable {
   // The MARK for one queue of the row, counted from its base, is done with.
   void MarkDone(uint32_t owner, uint32_t queue);
 
+  // Holds every row that is ATTACHED to the function, because its host has missed a heartbeat.
+  void HoldFunction(uint32_t function);
+
   // Tells the clock to holds that began since the last call; those longer than `limit_us` (0: no
   // limit) become DROP. True if any did.
   bool ExpireHolds(int64_t now_ns, uint32_t limit_us);
@@ -103,6 +107,7 @@ class OwnerTable {
   const OwnerSet& marking() const { return marking_; }
 
  private:
+  void BeginHold(OwnerRow& row);
   void Discard(OwnerRow& row);
   void Reclassify(uint32_t owner);
 

@@ -9,19 +9,24 @@ void Store(uint8_t* at, uint64_t value, size_t bytes) {
   for (size_t i = 0; i < bytes; ++i) at[i] = static_cast<uint8_t>(value >> (8 * i));
 }
 
+uint64_t Load(const uint8_t* at, size_t bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes; i-- > 0;) value = value << 8 | at[i];
+  return value;
+}
+
 }  // namespace
 
-void WriteRxPrefix(regs::PrefixKind kind, uint8_t owner, uint32_t generation, uint32_t queue,
-                   const PacketInfo& info, uint8_t* out) {
+void WriteRxPrefix(const RxPrefix& prefix, const PacketInfo& info, uint8_t* out) {
   std::memset(out, 0, regs::kPrefixBytes);
   for (const auto& fixed : regs::prefix::kFixed) out[fixed.offset] = fixed.value;
   for (size_t bit = 0; bit < regs::prefix::kQueueBytes.size(); ++bit) {
-    out[regs::prefix::kQueueBytes[bit]] = (queue >> bit) & 1;
+    out[regs::prefix::kQueueBytes[bit]] = (prefix.queue >> bit) & 1;
   }
-  out[regs::prefix::kKind] = static_cast<uint8_t>(kind);
+  out[regs::prefix::kKind] = static_cast<uint8_t>(prefix.kind);
   out[regs::prefix::kFlags] = info.flags;
-  out[regs::prefix::kOwner] = owner;
-  Store(out + regs::prefix::kGeneration, generation, 2);
+  out[regs::prefix::kOwner] = prefix.owner;
+  Store(out + regs::prefix::kGeneration, prefix.generation, 2);
   Store(out + regs::prefix::kSequence, info.sequence, 4);
   Store(out + regs::prefix::kRssHash, info.rss_hash, 4);
   Store(out + regs::prefix::kTime, static_cast<uint64_t>(info.arrival_ns), 8);
@@ -29,6 +34,7 @@ void WriteRxPrefix(regs::PrefixKind kind, uint8_t owner, uint32_t generation, ui
   out[regs::prefix::kL4Offset] = info.l4_offset;
   out[regs::prefix::kChecksums] = info.checksums;
   out[regs::prefix::kPacingClass] = info.pacing_class;
+  Store(out + regs::prefix::kTxReleased, prefix.tx_released, 4);
 }
 
 std::optional<TxPrefix> ReadTxPrefix(std::span<const uint8_t> bytes) {
@@ -39,12 +45,17 @@ std::optional<TxPrefix> ReadTxPrefix(std::span<const uint8_t> bytes) {
   if (bytes[regs::prefix::kKind] != static_cast<uint8_t>(regs::PrefixKind::kPacket)) {
     return std::nullopt;
   }
-  const uint8_t* const generation = &bytes[regs::prefix::kGeneration];
-  const uint8_t* const sequence = &bytes[regs::prefix::kSequence];
-  return TxPrefix{.owner = bytes[regs::prefix::kOwner],
-                  .generation = generation[0] | uint32_t{generation[1]} << 8,
-                  .sequence = sequence[0] | uint32_t{sequence[1]} << 8 |
-                              uint32_t{sequence[2]} << 16 | uint32_t{sequence[3]} << 24};
+  const uint8_t flags = bytes[regs::prefix::kFlags];
+  const TxPrefix prefix = {
+      .owner = bytes[regs::prefix::kOwner],
+      .generation = static_cast<uint32_t>(Load(&bytes[regs::prefix::kGeneration], 2)),
+      .sequence = static_cast<uint32_t>(Load(&bytes[regs::prefix::kSequence], 4)),
+      .departure_ns = Load(&bytes[regs::prefix::kTime], 8),
+      .pacing_class = bytes[regs::prefix::kPacingClass],
+      .insert_checksum = (flags & regs::prefix::kFlagInsertChecksum) != 0,
+      .report_departure = (flags & regs::prefix::kFlagReportDeparture) != 0};
+  if (prefix.pacing_class >= regs::kClasses) return std::nullopt;
+  return prefix;
 }
 
 }  // namespace farrier::model

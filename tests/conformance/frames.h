@@ -40,9 +40,9 @@ struct FrameSpec {
   uint16_t fragment_word = 0;         // IPv4 flags and offset
   std::vector<Extension> extensions;  // IPv6; a fragment header says "first and last"
   uint8_t traffic_class = 0;
-  bool l4_checksum = true;  // else 0
-  size_t padding = 0;       // bytes at the end that IP does not count
   size_t length = 60;       // of the whole frame; headers are cut off if it is too short for them
+  size_t padding = 0;       // bytes at the end that IP does not count
+  bool l4_checksum = true;  // else 0
   uint32_t id = 0;          // the last four bytes, and what fills the frame
 };
 

@@ -329,7 +329,7 @@ TEST_P(HeaderTest, UdpAndTcpChecksums) {
   FARRIER_NEEDS(rx_checksum);
   for (const bool ipv6 : {false, true}) {
     for (const uint8_t protocol : {kUdp, kTcp}) {
-      for (size_t length = 74; length < 150; ++length) {
+      for (size_t length = 78; length < 154; ++length) {
         const FrameSpec spec = {
             .ipv6 = ipv6, .protocol = protocol, .length = length, .id = next_id_++};
         const Bytes frame = MakeFrame(spec);

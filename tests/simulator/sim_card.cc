@@ -162,7 +162,8 @@ std::string SimCard::CheckIdentities() {
   const uint64_t rx = global(GlobalCounter::kRxPackets);
   const uint64_t accounted = total_in + global(GlobalCounter::kRxMalformed) +
                              global(GlobalCounter::kRxOversize) +
-                             global(GlobalCounter::kRxMemoryFull);
+                             global(GlobalCounter::kRxMemoryFull) +
+                             global(GlobalCounter::kRxRuleDrop);
   if (rx != accounted) {
     absl::StrAppend(&errors, "card: rx_packets ", rx, ", accounted for ", accounted, "\n");
   }

@@ -1,0 +1,102 @@
+#include "hw/model/rule_table.h"
+
+#include <bit>
+
+namespace farrier::model {
+namespace {
+
+static_assert(regs::kRules == 64, "the set of rules is one word");
+
+bool Contains(const regs::PortRange& range, uint16_t port) {
+  return port >= range.low && port <= range.high;
+}
+
+// Index of `offset` in an array of words at `base`.
+constexpr uint32_t IndexFrom(uint32_t base, uint32_t offset) { return (offset - base) / 4; }
+
+}  // namespace
+
+std::optional<uint32_t> RuleTable::Read(uint32_t offset) const {
+  if (offset % 4 != 0) return std::nullopt;
+  if (const uint32_t i = IndexFrom(regs::kRegRuleValue(0), offset); i < regs::kRuleWords) {
+    return staged_.value[i];
+  }
+  if (const uint32_t i = IndexFrom(regs::kRegRuleMask(0), offset); i < regs::kRuleWords) {
+    return staged_.mask[i];
+  }
+  switch (offset) {
+    case regs::kRegRuleSrcPorts:
+      return staged_.src_ports.Pack();
+    case regs::kRegRuleDstPorts:
+      return staged_.dst_ports.Pack();
+    case regs::kRegRuleAction:
+      return staged_.action.Pack();
+    case regs::kRegRuleState:
+      return read_installed_;
+    case regs::kRegRuleHitsLo:
+      return static_cast<uint32_t>(staged_.hits);
+    case regs::kRegRuleHitsHi:
+      return static_cast<uint32_t>(staged_.hits >> 32);
+    default:
+      return std::nullopt;
+  }
+}
+
+bool RuleTable::Write(uint32_t offset, uint32_t value) {
+  if (offset % 4 != 0) return false;
+  if (const uint32_t i = IndexFrom(regs::kRegRuleValue(0), offset); i < regs::kRuleWords) {
+    staged_.value[i] = value;
+    return true;
+  }
+  if (const uint32_t i = IndexFrom(regs::kRegRuleMask(0), offset); i < regs::kRuleWords) {
+    staged_.mask[i] = value;
+    return true;
+  }
+  const auto command = regs::RuleCommand::Unpack(value);
+  const uint64_t bit = uint64_t{1} << command.index % regs::kRules;
+  switch (offset) {
+    case regs::kRegRuleSrcPorts:
+      staged_.src_ports = regs::PortRange::Unpack(value);
+      return true;
+    case regs::kRegRuleDstPorts:
+      staged_.dst_ports = regs::PortRange::Unpack(value);
+      return true;
+    case regs::kRegRuleAction:
+      staged_.action = regs::RuleAction::Unpack(value);
+      return true;
+    case regs::kRegRuleCommit:
+      if (command.index >= regs::kRules) return false;
+      installed_ = command.valid ? installed_ | bit : installed_ & ~bit;
+      rules_[command.index] = staged_;
+      rules_[command.index].hits = 0;
+      return true;
+    case regs::kRegRuleRead:
+      if (command.index >= regs::kRules) return false;
+      read_installed_ = (installed_ & bit) != 0;
+      if (read_installed_) staged_ = rules_[command.index];
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::optional<regs::RuleAction> RuleTable::Match(const ParsedFrame& parsed) {
+  if (installed_ == 0) return std::nullopt;
+  const RuleWords words = RuleWordsOf(parsed);
+  for (uint64_t rest = installed_; rest != 0; rest &= rest - 1) {
+    Rule& rule = rules_[std::countr_zero(rest)];
+    uint32_t difference = 0;
+    for (size_t i = 0; i < words.size(); ++i) {
+      difference |= (words[i] ^ rule.value[i]) & rule.mask[i];
+    }
+    if (difference != 0 || !Contains(rule.src_ports, parsed.src_port) ||
+        !Contains(rule.dst_ports, parsed.dst_port)) {
+      continue;
+    }
+    ++rule.hits;
+    return rule.action;
+  }
+  return std::nullopt;
+}
+
+}  // namespace farrier::model
