@@ -24,46 +24,51 @@ module counters (
   logic [63:0]                           delivered_value;
 
   for (genvar i = 0; i < farrier_pkg::RxCounters; i++) begin : g_rx
-    owner_counter #(
+    event_counter #(
+      .Events    (farrier_regs_pkg::Owners),
       .AmountBits(farrier_pkg::CellBits + 1)
     ) u_counter (
       .clk_i,
       .rst_ni,
       .clear_i,
-      .clear_owner_i,
+      .clear_event_i(clear_owner_i),
       .add_i       (rx_i.valid && rx_i.count[i]),
-      .owner_i     (rx_i.owner),
+      .event_i     (rx_i.owner),
       .amount_i    (rx_i.amount),
       .read_i      (snapshot_i),
-      .read_owner_i(snapshot_owner_i),
+      .read_event_i(snapshot_owner_i),
       .value_o     (rx_values[64*i+:64])
     );
   end
 
-  owner_counter u_delivered (
+  event_counter #(
+    .Events(farrier_regs_pkg::Owners)
+  ) u_delivered (
     .clk_i,
     .rst_ni,
     .clear_i,
-    .clear_owner_i,
+    .clear_event_i(clear_owner_i),
     .add_i       (rx_i.delivered),
-    .owner_i     (rx_i.delivered_owner),
+    .event_i     (rx_i.delivered_owner),
     .amount_i    (1'b1),
     .read_i      (snapshot_i),
-    .read_owner_i(snapshot_owner_i),
+    .read_event_i(snapshot_owner_i),
     .value_o     (delivered_value)
   );
 
   for (genvar i = 0; i < farrier_pkg::TxCounters; i++) begin : g_tx
-    owner_counter u_counter (
+    event_counter #(
+      .Events(farrier_regs_pkg::Owners)
+    ) u_counter (
       .clk_i,
       .rst_ni,
       .clear_i,
-      .clear_owner_i,
+      .clear_event_i(clear_owner_i),
       .add_i       (tx_i.count[i]),
-      .owner_i     (tx_i.owner),
+      .event_i     (tx_i.owner),
       .amount_i    (1'b1),
       .read_i      (snapshot_i),
-      .read_owner_i(snapshot_owner_i),
+      .read_event_i(snapshot_owner_i),
       .value_o     (tx_values[64*i+:64])
     );
   end

@@ -153,6 +153,7 @@ module csr #(
           read_data[farrier_regs_pkg::CapabilitiesHoldLsb]         = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesPacingLsb]       = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesRssLsb]          = 1'b1;
+          read_data[farrier_regs_pkg::CapabilitiesTernaryLsb]      = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesHeartbeatLsb]    = 1'b1;
         end
         farrier_regs_pkg::RegEpoch: read_data = epoch_q;

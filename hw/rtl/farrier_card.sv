@@ -211,16 +211,7 @@ module farrier_card #(
     .bad_o           (csr_bad)
   );
 
-  // Blocks that this card lacks answer every access with "bad".
-  for (genvar i = 0; i < farrier_pkg::Blocks; i++) begin : g_block
-    if (i == farrier_pkg::BlockTx) begin : g_tx
-      assign block_response[i] = tx_answer;
-    end else if (i == farrier_pkg::BlockRules) begin : g_absent
-      assign block_response[i].done = block_valid[i];
-      assign block_response[i].bad  = 1'b1;
-      assign block_response[i].data = '0;
-    end
-  end
+  assign block_response[farrier_pkg::BlockTx] = tx_answer;
 
   // RX.
   farrier_pkg::rx_count_t rx_count;
@@ -228,7 +219,7 @@ module farrier_card #(
   logic [31:0]            tx_seen;
   logic [farrier_pkg::CellBits:0] parked;
   logic [15:0]            packet_bytes;
-  logic                   packet_seen, malformed, oversize, memory_full, rx_idle;
+  logic                   packet_seen, malformed, oversize, memory_full, rule_drop, rx_idle;
   logic [63:0]            rx_wake, tx_wake;
   farrier_pkg::tx_report_t tx_report;
   logic [1:0]             reports_lost;
@@ -258,6 +249,7 @@ module farrier_card #(
     .filter_o        (filter_response),
     .block_valid_i   (block_valid),
     .block_i         (block_request),
+    .rules_o         (block_response[farrier_pkg::BlockRules]),
     .rss_o           (block_response[farrier_pkg::BlockRss]),
     .heartbeat_o     (block_response[farrier_pkg::BlockHeartbeat]),
     .report_i        (tx_report),
@@ -291,6 +283,7 @@ module farrier_card #(
     .malformed_o     (malformed),
     .oversize_o      (oversize),
     .memory_full_o   (memory_full),
+    .rule_drop_o     (rule_drop),
     .idle_o          (rx_idle),
     .wake_o          (rx_wake)
   );
@@ -360,6 +353,7 @@ module farrier_card #(
     grown[17*farrier_regs_pkg::GlobalCounterRxMalformed+:17]  = {16'd0, malformed};
     grown[17*farrier_regs_pkg::GlobalCounterRxOversize+:17]   = {16'd0, oversize};
     grown[17*farrier_regs_pkg::GlobalCounterRxMemoryFull+:17] = {16'd0, memory_full};
+    grown[17*farrier_regs_pkg::GlobalCounterRxRuleDrop+:17]   = {16'd0, rule_drop};
     grown[17*farrier_regs_pkg::GlobalCounterTxPackets+:17]    = {16'd0, tx_packet};
     if (tx_packet) grown[17*farrier_regs_pkg::GlobalCounterTxBytes+:17] = {1'b0, tx_packet_bytes};
     grown[17*farrier_regs_pkg::GlobalCounterTxBadPrefix+:17]  = {16'd0, tx_bad_prefix};

@@ -71,9 +71,24 @@ package farrier_pkg;
     logic [319:0] key;        // FILTER_KEY[i] at [32 i +: 32]
   } filter_query_t;
 
+  // What a ternary rule says.
+  typedef struct packed {
+    logic       has_owner;  // else the default owner
+    owner_t     owner;
+    logic       drop;
+    logic [5:0] pacing_class;
+  } rule_action_t;
+
+  // How a rule's key is cut into chunks: chunk 7 w + k is bits 5 k and up of word w. Behind them four
+  // chunks per digit of 4 bits for the source port, the most significant digit first, then for
+  // the destination port: > low end, >= low end, < high end, <= high end.
+  localparam int unsigned RuleChunksOfWord = 7;
+  localparam int unsigned RulePortChunks = 16;
+
   // A packet with what was looked up for it, on its way to the decision.
   typedef struct packed {
-    logic       hit;    // `owner` is a filter's; else the packet is the default owner's
+    logic       drop;   // a rule says so
+    logic       hit;    // `owner` is a filter's or a rule's; else the packet is the default owner's
     owner_t     owner;
     logic [3:0] entry;  // of the RSS table: which of the owner's queues
     rx_packet_t packet;

@@ -1,6 +1,7 @@
 // What happens to one packet, given its owner's row: delivered, parked or dropped. Combinational.
 module owner_decision (
   input  logic                      valid_i,       // else nothing happens
+  input  logic                      drop_i,        // a rule says so
   input  farrier_pkg::owner_row_t   row_i,
   input  farrier_pkg::rx_packet_t   packet_i,
   input  logic [3:0]                entry_i,       // the packet's, of the RSS table
@@ -19,7 +20,7 @@ module owner_decision (
   logic [31:0]                       quota;
 
   always_comb begin
-    is_bad = packet_i.malformed || packet_i.oversize;
+    is_bad = packet_i.malformed || packet_i.oversize || drop_i;
     quota  = row_i.quota_difference ^ farrier_pkg::QuotaAfterReset;
     cells_after = {1'b0, row_i.parked_cells} + {{farrier_pkg::CellBits - 3{1'b0}}, packet_i.cells};
     parks  = row_i.state == farrier_regs_pkg::OwnerStateHeld ||

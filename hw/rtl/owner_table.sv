@@ -81,6 +81,7 @@ module owner_table #(
   output logic                       malformed_o,
   output logic                       oversize_o,
   output logic                       memory_full_o,
+  output logic                       rule_drop_o,
   // For whoever runs the clock.
   output logic                       idle_o,          // nothing will happen before wake_o or an input
   output logic [63:0]                wake_o           // ns; all ones = never
@@ -135,7 +136,7 @@ module owner_table #(
   assign issue_owner = present_q[named_owner] ? named_owner : default_owner_i;
 
   // Second cycle: the newest copy of the row.
-  logic                    valid1_q, valid2_q, written_q;
+  logic                    valid1_q, valid2_q, drop1_q, drop2_q, written_q;
   farrier_pkg::owner_t     owner1_q, owner2_q, written_owner_q;
   farrier_pkg::rx_packet_t packet1_q, packet2_q;
   logic [3:0]              entry1_q, entry2_q, queue1, queue2_q;
@@ -161,6 +162,7 @@ module owner_table #(
   owner_decision u_decision (
     .valid_i      (valid2_q),
     .row_i        (row2_q),
+    .drop_i       (drop2_q),
     .packet_i     (packet2_q),
     .entry_i      (entry2_q),
     .funded_i     (funded),
@@ -378,6 +380,7 @@ module owner_table #(
     oversize_o     = valid2_q && packet2_q.oversize;
     malformed_o    = valid2_q && packet2_q.malformed;
     memory_full_o  = memory_full;
+    rule_drop_o    = valid2_q && drop2_q;
 
     count_valid_o  = valid2_q || done_deliver || done_discard;
     count_owner_o  = valid2_q ? owner2_q : doing_owner_q;
@@ -471,11 +474,13 @@ module owner_table #(
       owner1_q  <= issue_owner;
       packet1_q <= found_i.packet;
       entry1_q  <= found_i.entry;
+      drop1_q   <= found_i.drop;
     end
     if (valid1_q) begin
       owner2_q  <= owner1_q;
       packet2_q <= packet1_q;
       entry2_q  <= entry1_q;
+      drop2_q   <= drop1_q;
       row2_q    <= row1;
       queue2_q  <= queue1;
     end

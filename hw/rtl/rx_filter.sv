@@ -1,5 +1,5 @@
-// Looks up all that is looked up for a packet, side by side: the exact filters and RSS. Four cycles, one
-// packet per cycle.
+// Looks up all that is looked up for a packet, side by side: the exact filters, the ternary rules for what
+// has no match there, and RSS. Four cycles, one packet per cycle.
 module rx_filter #(
   parameter int unsigned V4FlowDepth = 2048,    // entries per way
   parameter int unsigned V4ListenDepth = 512,
@@ -19,11 +19,13 @@ module rx_filter #(
   // Clearing after reset: entry clear_index_i of all ways of all tables.
   input  logic                          clear_i,
   input  logic [15:0]                   clear_index_i,
-  // Software: the exact filters; RSS_*.
+  // Software: the exact filters; RULE_*; RSS_*.
   input  farrier_pkg::filter_request_t  filter_i,
   output farrier_pkg::filter_response_t filter_o,
+  input  logic                          rules_valid_i, // held until done
   input  logic                          rss_valid_i,   // held until done
   input  farrier_pkg::block_request_t   block_i,
+  output farrier_pkg::block_response_t  rules_o,
   output farrier_pkg::block_response_t  rss_o
 );
 
@@ -70,13 +72,35 @@ module rx_filter #(
     .filter_o
   );
 
+  // A rule counts if no exact filter matched.
+  logic                      rule_match, rule_counts, rules_ready, rss_ready;
+  farrier_pkg::rule_action_t action;
+
+  assign rule_counts = looked_up_q[Cycles-1] && rule_match && !exact_hit;
+
+  rules u_rules (
+    .clk_i,
+    .rst_ni,
+    .ready_o      (rules_ready),
+    .valid_i      (looked_up),
+    .classify_i,
+    .match_o      (rule_match),
+    .action_o     (action),
+    .count_i      (rule_counts),
+    .block_valid_i(rules_valid_i),
+    .block_i,
+    .block_o      (rules_o)
+  );
+
+  assign ready_o = rules_ready && rss_ready;
+
   logic [31:0] rss_hash;
   logic [3:0]  rss_entry;
 
   rss u_rss (
     .clk_i,
     .rst_ni,
-    .ready_o,
+    .ready_o      (rss_ready),
     .valid_i      (looked_up),
     .classify_i,
     .hash_o       (rss_hash),
@@ -89,11 +113,12 @@ module rx_filter #(
   always_comb begin
     valid_o        = valid_q[Cycles-1];
     found_o.packet = packet4_q;
-    found_o.hit    = exact_hit;
-    found_o.owner  = exact_owner;
+    found_o.drop   = rule_counts && action.drop;
+    found_o.hit    = exact_hit || (rule_counts && action.has_owner);
+    found_o.owner  = exact_hit ? exact_owner : action.owner;
     found_o.entry  = looked_up_q[Cycles-1] ? rss_entry : 4'd0;
     lookup_o.rss_hash     = rss_hash;
-    lookup_o.pacing_class = '0;
+    lookup_o.pacing_class = rule_counts ? action.pacing_class : 6'd0;
   end
 
 endmodule

@@ -24,8 +24,9 @@ module rx_path #(
   input  logic [31:0]               tx_seen_i,       // of owner_i.owner
   input  farrier_pkg::filter_request_t  filter_i,
   output farrier_pkg::filter_response_t filter_o,
-  input  logic [farrier_pkg::Blocks-1:0] block_valid_i, // of these, RX has two
+  input  logic [farrier_pkg::Blocks-1:0] block_valid_i, // RX has all but BlockTx
   input  farrier_pkg::block_request_t   block_i,
+  output farrier_pkg::block_response_t  rules_o,
   output farrier_pkg::block_response_t  rss_o,
   output farrier_pkg::block_response_t  heartbeat_o,
   // Departures to be reported; never waits.
@@ -64,6 +65,7 @@ module rx_path #(
   output logic                      malformed_o,
   output logic                      oversize_o,
   output logic                      memory_full_o,
+  output logic                      rule_drop_o,
   output logic                      idle_o,          // nothing moves before wake_o or an input
   output logic [63:0]               wake_o           // ns; all ones = never
 );
@@ -266,8 +268,10 @@ module rx_path #(
     .clear_index_i,
     .filter_i,
     .filter_o,
+    .rules_valid_i(block_valid_i[farrier_pkg::BlockRules]),
     .rss_valid_i(block_valid_i[farrier_pkg::BlockRss]),
     .block_i,
+    .rules_o,
     .rss_o
   );
 
@@ -372,6 +376,7 @@ module rx_path #(
     .malformed_o,
     .oversize_o,
     .memory_full_o,
+    .rule_drop_o,
     .idle_o               (owners_idle),
     .wake_o               (owners_wake)
   );

@@ -74,6 +74,7 @@ module owner_switch_proof (
 
   owner_decision u_decision (
     .valid_i      (packet_valid),
+    .drop_i       (1'b0),
     .row_i        (row_q),
     .packet_i     (packet),
     .entry_i      (4'd0),

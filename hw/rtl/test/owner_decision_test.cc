@@ -88,7 +88,7 @@ enum Count : uint32_t {
 
 struct Packet {
   uint32_t entry, head, size, cells;
-  bool partial, stored, oversize, malformed;
+  bool partial, stored, oversize, malformed, drop;
 };
 
 struct Decision {
@@ -100,7 +100,7 @@ struct Decision {
 // The contract (docs/architecture.md, "The card"), spelled out once more.
 Decision Expected(const Row& row, const Packet& packet, bool funded, bool room) {
   Decision decision{.row = row};
-  if (packet.oversize || packet.malformed) return decision;
+  if (packet.oversize || packet.malformed || packet.drop) return decision;
   const bool draining = row.state == OwnerState::kAttached && row.parked > 0;
   if (row.state == OwnerState::kHeld || draining) {
     if (row.parked_cells + packet.cells > row.quota) {
@@ -173,7 +173,8 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
                      .partial = false,
                      .stored = good,
                      .oversize = !good && random.Chance(30),
-                     .malformed = !good && random.Chance(30)};
+                     .malformed = !good && random.Chance(30),
+                     .drop = random.Chance(10)};
     if (!good) {
       packet.stored = packet.malformed;
       packet.partial = !packet.stored && random.Chance(50);
@@ -190,6 +191,7 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
     bits.Put(1, packet.oversize);
     bits.Put(1, packet.malformed);
     decision.entry_i = static_cast<uint8_t>(packet.entry);
+    decision.drop_i = packet.drop;
     decision.valid_i = 1;
     decision.funded_i = funded;
     decision.room_i = room;
