@@ -11,6 +11,13 @@ bool Contains(const regs::PortRange& range, uint16_t port) {
   return port >= range.low && port <= range.high;
 }
 
+constexpr uint32_t kAllBits = 0xFFFF'FFFF;
+
+// The bits that RULE_VALUE and RULE_MASK have.
+constexpr std::array<uint32_t, regs::kRuleWords> kWordBits = {
+    kAllBits, kAllBits, kAllBits, 0x1FFF'FFFF, 0x007F'3FFF, kAllBits, kAllBits,
+    kAllBits, kAllBits, kAllBits, kAllBits,    kAllBits,    kAllBits};
+
 // Index of `offset` in an array of words at `base`.
 constexpr uint32_t IndexFrom(uint32_t base, uint32_t offset) { return (offset - base) / 4; }
 
@@ -45,11 +52,11 @@ std::optional<uint32_t> RuleTable::Read(uint32_t offset) const {
 bool RuleTable::Write(uint32_t offset, uint32_t value) {
   if (offset % 4 != 0) return false;
   if (const uint32_t i = IndexFrom(regs::kRegRuleValue(0), offset); i < regs::kRuleWords) {
-    staged_.value[i] = value;
+    staged_.value[i] = value & kWordBits[i];
     return true;
   }
   if (const uint32_t i = IndexFrom(regs::kRegRuleMask(0), offset); i < regs::kRuleWords) {
-    staged_.mask[i] = value;
+    staged_.mask[i] = value & kWordBits[i];
     return true;
   }
   const auto command = regs::RuleCommand::Unpack(value);
