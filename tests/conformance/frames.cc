@@ -137,7 +137,8 @@ uint32_t RxPacket::Number(size_t at, size_t count) const {
   return value;
 }
 
-Bytes TxPacket(uint8_t owner, uint32_t generation, uint32_t sequence, const Bytes& frame) {
+Bytes TxPacket(uint8_t owner, uint32_t generation, uint32_t sequence, const Bytes& frame,
+               const TxWish& wish) {
   Bytes out(regs::kPrefixBytes);
   for (const auto& fixed : regs::prefix::kFixed) out[fixed.offset] = fixed.value;
   out[regs::prefix::kKind] = static_cast<uint8_t>(regs::PrefixKind::kPacket);
@@ -148,6 +149,12 @@ Bytes TxPacket(uint8_t owner, uint32_t generation, uint32_t sequence, const Byte
   for (size_t i = 0; i < 4; ++i) {
     out[regs::prefix::kSequence + i] = static_cast<uint8_t>(sequence >> (8 * i));
   }
+  for (size_t i = 0; i < 8; ++i) {
+    out[regs::prefix::kTime + i] = static_cast<uint8_t>(wish.departure >> (8 * i));
+  }
+  out[regs::prefix::kPacingClass] = wish.pacing_class;
+  if (wish.insert_checksum) out[regs::prefix::kFlags] |= regs::prefix::kFlagInsertChecksum;
+  if (wish.report_departure) out[regs::prefix::kFlags] |= regs::prefix::kFlagReportDeparture;
   out.insert(out.end(), frame.begin(), frame.end());
   return out;
 }

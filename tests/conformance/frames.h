@@ -68,6 +68,7 @@ struct RxPacket {
 
   // Meaningful on a prefixed function.
   uint8_t kind() const { return bytes.at(regs::prefix::kKind); }
+  bool is_sent() const { return kind() == static_cast<uint8_t>(regs::PrefixKind::kSent); }
   bool is_mark() const { return kind() == static_cast<uint8_t>(regs::PrefixKind::kMark); }
   uint8_t flags() const { return bytes.at(regs::prefix::kFlags); }
   bool was_held() const { return (flags() & regs::prefix::kFlagWasHeld) != 0; }
@@ -94,7 +95,16 @@ struct RxPacket {
   uint64_t Number64(size_t at) const;
 };
 
+// What a host may ask for a packet.
+struct TxWish {
+  uint64_t departure = 0;  // ns; 0 = now
+  uint8_t pacing_class = 0;
+  bool insert_checksum = false;
+  bool report_departure = false;
+};
+
 // A prefix and a frame, as a host gives them to the card.
-Bytes TxPacket(uint8_t owner, uint32_t generation, uint32_t sequence, const Bytes& frame);
+Bytes TxPacket(uint8_t owner, uint32_t generation, uint32_t sequence, const Bytes& frame,
+               const TxWish& wish = {});
 
 }  // namespace farrier::conformance
