@@ -12,7 +12,8 @@
 namespace farrier::bench {
 namespace {
 
-// Keeps the medians over the repetitions as figures.
+// Keeps the medians over the repetitions as figures. A benchmark's label is the target of its
+// rates, which are per CPU-second.
 class Collector final : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override { return true; }
@@ -27,7 +28,7 @@ class Collector final : public benchmark::BenchmarkReporter {
       const std::string name = run.run_name.str();
       figures.push_back({name + ".cpu", run.GetAdjustedCPUTime(), "ns", ""});
       for (const auto& [counter, value] : run.counters) {
-        figures.push_back({name + "." + counter, value.value, "1/s", ""});
+        figures.push_back({name + "." + counter, value.value, "1/s", run.report_label});
       }
       std::fprintf(stderr, ".");
     }

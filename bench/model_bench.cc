@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstring>
+#include <vector>
 
+#include "hw/model/checksum.h"
 #include "hw/model/functional_card.h"
 
 namespace farrier {
@@ -64,6 +66,82 @@ void BM_ModelReceive(benchmark::State& state) {
 }
 BENCHMARK(BM_ModelReceive)->ArgName("bytes")->Arg(60)->Arg(1514)->Arg(9014);
 
+constexpr uint32_t kFlows = 1024;
+
+// Frames of 64 bytes with FCS, one per flow, checksums right.
+std::vector<std::vector<uint8_t>> Flows() {
+  std::vector<std::vector<uint8_t>> frames;
+  for (uint32_t i = 0; i < kFlows; ++i) {
+    const auto whole = UdpFrame(60);
+    auto& frame = frames.emplace_back(whole.begin(), whole.begin() + 60);
+    frame[34] = static_cast<uint8_t>(i >> 8);  // source port
+    frame[35] = static_cast<uint8_t>(i);
+    frame[39] = 60 - 34;
+    model::ParsedFrame parsed;
+    model::ParseFrame(frame, parsed);
+    model::InsertChecksums(frame, parsed);
+  }
+  return frames;
+}
+
+// An exact filter for a flow, in the first way: flows that fall on one place overwrite each other.
+void InstallFlow(model::Card& card, const std::vector<uint8_t>& frame) {
+  model::ParsedFrame parsed;
+  model::ParseFrame(frame, parsed);
+  const model::FilterKey key = model::FlowKeyOf(parsed);
+  for (uint32_t i = 0; i < key.size(); ++i) card.WriteCsr(regs::kRegFilterKey(i), key[i]);
+  const auto hash = static_cast<uint32_t>(model::HashKeyWords(key, 0, key.size()));
+  card.WriteCsr(
+      regs::kRegFilterCommit,
+      regs::FilterCommand{.index = hash & (card.ReadCsr(regs::kRegFilterDepth(0)) - 1), .valid = 1}
+          .Pack());
+}
+
+// Rules none of which matches: each frame is compared with all of them, if no exact filter matches.
+void InstallRules(model::Card& card) {
+  card.WriteCsr(regs::kRegRuleSrcPorts, 0xFFFF0000);
+  card.WriteCsr(regs::kRegRuleDstPorts, 0xFFFF0000);
+  card.WriteCsr(regs::kRegRuleMask(9), 0xFFFFFFFF);
+  for (uint32_t i = 0; i < regs::kRules; ++i) {
+    card.WriteCsr(regs::kRegRuleValue(9), 0x0B000000 + i);
+    card.WriteCsr(regs::kRegRuleCommit, regs::RuleCommand{.index = i, .valid = 1}.Pack());
+  }
+}
+
+// Wire to host with every lookup at work: exact filters, all rules, RSS over 16 queues, checksums.
+void BM_ModelReceiveAllLookups(benchmark::State& state) {
+  const bool exact = state.range(0) != 0;
+  Host host;
+  model::FunctionalCard card({}, host);
+  const auto frames = Flows();
+  if (exact) {
+    for (const auto& frame : frames) InstallFlow(card, frame);
+  }
+  InstallRules(card);
+  for (uint32_t queue = 0; queue < 16; ++queue) card.GrantCredits(0, static_cast<int>(queue), 2);
+  card.WriteCsr(regs::kRegOwnerSwitch(0),
+                regs::SwitchWord{.state = static_cast<uint32_t>(regs::OwnerState::kAttached),
+                                 .log2_queues = 4}
+                    .Pack());
+  int64_t now = 1;
+  uint32_t next = 0;
+  for (auto _ : state) {
+    for (int i = 0; i < kBurst; ++i) {
+      while (!card.FromWire(frames[next])) card.Step(++now);
+      next = (next + 1) % kFlows;
+    }
+    for (uint32_t queue = 0; queue < 16; ++queue) {
+      card.GrantCredits(0, static_cast<int>(queue), kBurst);
+    }
+    while (card.Step(++now)) {
+    }
+  }
+  if (host.packets != state.iterations() * kBurst) state.SkipWithError("packets were lost");
+  state.SetItemsProcessed(host.packets);
+  state.SetLabel(">= 2000000");
+}
+BENCHMARK(BM_ModelReceiveAllLookups)->ArgName("exact")->Arg(1)->Arg(0);
+
 // Host to wire: prefix checked and taken off.
 void BM_ModelSend(benchmark::State& state) {
   Host host;
@@ -86,6 +164,36 @@ void BM_ModelSend(benchmark::State& state) {
   state.SetItemsProcessed(host.packets);
 }
 BENCHMARK(BM_ModelSend)->ArgName("bytes")->Arg(60)->Arg(1514);
+
+// Host to wire by way of the departure calendar, checksums filled in.
+void BM_ModelSendPaced(benchmark::State& state) {
+  Host host;
+  model::FunctionalCard card({}, host);
+  Switch(card, 1, regs::OwnerState::kAttached);
+  std::vector<uint8_t> packet(64);
+  for (const auto& fixed : regs::prefix::kFixed) packet[fixed.offset] = fixed.value;
+  packet[regs::prefix::kKind] = static_cast<uint8_t>(regs::PrefixKind::kPacket);
+  packet[regs::prefix::kFlags] = regs::prefix::kFlagInsertChecksum;
+  packet[regs::prefix::kOwner] = 1;
+  packet[regs::prefix::kGeneration] = 1;
+  const auto frame = Flows().front();
+  packet.insert(packet.end(), frame.begin(), frame.end());
+  int64_t now = 1'000'000;
+  for (auto _ : state) {
+    for (int i = 0; i < kBurst; ++i) {
+      const int64_t departure = now + 64 * (i + 1);
+      std::memcpy(&packet[regs::prefix::kTime], &departure, sizeof(departure));
+      card.FromHost(0, 0, packet);
+    }
+    card.Step(now);
+    now += 64 * (kBurst + 1);
+    while (card.Step(now)) {
+    }
+  }
+  if (host.packets != state.iterations() * kBurst) state.SkipWithError("packets were lost");
+  state.SetItemsProcessed(host.packets);
+}
+BENCHMARK(BM_ModelSendPaced);
 
 // Parked while HELD, then released.
 void BM_ModelHoldAndRelease(benchmark::State& state) {

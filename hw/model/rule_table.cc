@@ -5,7 +5,8 @@
 namespace farrier::model {
 namespace {
 
-static_assert(regs::kRules == 64, "the set of rules is one word");
+static_assert(regs::kRules == 64, "a set of rules is one word");
+static_assert(regs::kRuleWords * 4 <= 64, "and so is a set of bytes");
 
 bool Contains(const regs::PortRange& range, uint16_t port) {
   return port >= range.low && port <= range.high;
@@ -21,7 +22,13 @@ constexpr std::array<uint32_t, regs::kRuleWords> kWordBits = {
 // Index of `offset` in an array of words at `base`.
 constexpr uint32_t IndexFrom(uint32_t base, uint32_t offset) { return (offset - base) / 4; }
 
+uint8_t ByteOf(const RuleWords& words, size_t byte) {
+  return static_cast<uint8_t>(words[byte / 4] >> (8 * (byte % 4)));
+}
+
 }  // namespace
+
+RuleTable::RuleTable() : agree_(std::make_unique<std::array<ByteTable, kBytes>>()) {}
 
 std::optional<uint32_t> RuleTable::Read(uint32_t offset) const {
   if (offset % 4 != 0) return std::nullopt;
@@ -76,6 +83,7 @@ bool RuleTable::Write(uint32_t offset, uint32_t value) {
       installed_ = command.valid ? installed_ | bit : installed_ & ~bit;
       rules_[command.index] = staged_;
       rules_[command.index].hits = 0;
+      Tabulate(command.index);
       return true;
     case regs::kRegRuleRead:
       if (command.index >= regs::kRules) return false;
@@ -87,17 +95,37 @@ bool RuleTable::Write(uint32_t offset, uint32_t value) {
   }
 }
 
-std::optional<regs::RuleAction> RuleTable::Match(const ParsedFrame& parsed) {
-  if (installed_ == 0) return std::nullopt;
-  const RuleWords words = RuleWordsOf(parsed);
-  for (uint64_t rest = installed_; rest != 0; rest &= rest - 1) {
-    Rule& rule = rules_[std::countr_zero(rest)];
-    uint32_t difference = 0;
-    for (size_t i = 0; i < words.size(); ++i) {
-      difference |= (words[i] ^ rule.value[i]) & rule.mask[i];
+void RuleTable::Tabulate(uint32_t index) {
+  const Rule& rule = rules_[index];
+  const RuleSet bit = RuleSet{1} << index;
+  for (size_t byte = 0; byte < kBytes; ++byte) {
+    const uint32_t value = ByteOf(rule.value, byte);
+    const uint32_t mask = ByteOf(rule.mask, byte);
+    for (uint32_t i = 0; i < 256; ++i) {
+      RuleSet& agree = (*agree_)[byte][i];
+      agree = ((i ^ value) & mask) == 0 ? agree | bit : agree & ~bit;
     }
-    if (difference != 0 || !Contains(rule.src_ports, parsed.src_port) ||
-        !Contains(rule.dst_ports, parsed.dst_port)) {
+  }
+  compared_ = 0;
+  for (RuleSet rest = installed_; rest != 0; rest &= rest - 1) {
+    for (size_t byte = 0; byte < kBytes; ++byte) {
+      const bool looks = ByteOf(rules_[std::countr_zero(rest)].mask, byte) != 0;
+      compared_ |= uint64_t{looks} << byte;
+    }
+  }
+}
+
+std::optional<regs::RuleAction> RuleTable::Match(const ParsedFrame& parsed) {
+  RuleSet matching = installed_;
+  if (matching == 0) return std::nullopt;
+  const RuleWords words = RuleWordsOf(parsed);
+  for (uint64_t rest = compared_; rest != 0 && matching != 0; rest &= rest - 1) {
+    const size_t byte = std::countr_zero(rest);
+    matching &= (*agree_)[byte][ByteOf(words, byte)];
+  }
+  for (; matching != 0; matching &= matching - 1) {
+    Rule& rule = rules_[std::countr_zero(matching)];
+    if (!Contains(rule.src_ports, parsed.src_port) || !Contains(rule.dst_ports, parsed.dst_port)) {
       continue;
     }
     ++rule.hits;

@@ -56,10 +56,10 @@ class RuleTest : public CardTest {
 
   static regs::RuleAction To(uint32_t owner) { return {.owner = owner, .has_owner = 1}; }
 
-  int OwnerOf(const Bytes& frame) { return SendAndTake(frame).owner(); }
+  int OwnerOfBytes(const Bytes& frame) { return SendAndTake(frame).owner(); }
   int OwnerOf(FrameSpec spec) {
     if (spec.length == 60) spec.length = 100;
-    return OwnerOf(MakeFrame(spec));
+    return OwnerOfBytes(MakeFrame(spec));
   }
 
   // A rule on one word tells frames apart that differ there.
@@ -69,8 +69,8 @@ class RuleTest : public CardTest {
     rule.mask[word] = mask;
     rule.value[word] = value;
     SetRule(7, rule);
-    EXPECT_EQ(OwnerOf(match), 2) << "word " << word;
-    EXPECT_EQ(OwnerOf(other), 0) << "word " << word;
+    EXPECT_EQ(OwnerOfBytes(match), 2) << "word " << word;
+    EXPECT_EQ(OwnerOfBytes(other), 0) << "word " << word;
   }
 };
 FARRIER_ON_EVERY_CARD(RuleTest);
@@ -82,7 +82,7 @@ TEST_P(RuleTest, ARuleNamesTheOwner) {
   EXPECT_EQ(OwnerOf(FrameSpec{}), 3) << "an empty mask matches everything";
   Bytes arp = MakeFrame({.length = 60});
   arp[13] = 0x06;
-  EXPECT_EQ(OwnerOf(arp), 3) << "not IP alone";
+  EXPECT_EQ(OwnerOfBytes(arp), 3) << "not IP alone";
   Clear(10);
   EXPECT_EQ(OwnerOf(FrameSpec{}), 0);
 }
@@ -174,7 +174,7 @@ TEST_P(RuleTest, TheParsersFlagsCount) {
   rule.mask[4] = 0x3FFFF;
   rule.mask[5] = rule.mask[9] = 0xFFFFFFFF;
   SetRule(7, rule);
-  EXPECT_EQ(OwnerOf(bad), 2);
+  EXPECT_EQ(OwnerOfBytes(bad), 2);
 }
 
 TEST_P(RuleTest, PortsAreRangesWithBothEnds) {
