@@ -1,7 +1,7 @@
 // Hands out free cells and takes them back. After reset cells come in order; later those that came
 // back longest ago. One of each per cycle.
 module cell_allocator #(
-  parameter int unsigned Cells = 4080  // at most 2^CellBits
+  parameter int unsigned Cells = 9216  // at most 2^CellBits
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
@@ -13,7 +13,7 @@ module cell_allocator #(
   input  logic               free_b_i,       // taken when free_b_ready_o
   input  farrier_pkg::cell_t free_b_cell_i,
   output logic               free_b_ready_o,
-  output logic               all_free_o      // no cell is out
+  output logic [farrier_pkg::CellBits:0] cells_o // free ones
 );
 
   if (Cells < 1 || Cells > (1 << farrier_pkg::CellBits)) begin : g_check
@@ -23,7 +23,7 @@ module cell_allocator #(
   localparam logic [farrier_pkg::CellBits:0] Fresh = Cells[farrier_pkg::CellBits:0];
 
   logic [farrier_pkg::CellBits:0] fresh_q;      // the next cell never handed out
-  logic [farrier_pkg::CellBits:0] out_q;        // cells handed out
+  logic [farrier_pkg::CellBits:0] cells_q;
   logic                          fresh, returned_valid, push, full;
   farrier_pkg::cell_t            returned;
   logic [farrier_pkg::CellBits:0] level;
@@ -33,7 +33,7 @@ module cell_allocator #(
   assign cell_o         = fresh ? fresh_q[farrier_pkg::CellBits-1:0] : returned;
   assign free_b_ready_o = !free_a_i;
   assign push           = free_a_i || free_b_i;
-  assign all_free_o     = out_q == '0;
+  assign cells_o        = cells_q;
 
   fifo #(
     .Width(farrier_pkg::CellBits),
@@ -53,10 +53,11 @@ module cell_allocator #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       fresh_q <= '0;
-      out_q   <= '0;
+      cells_q <= (farrier_pkg::CellBits + 1)'(Cells);
     end else begin
       if (take_i && fresh) fresh_q <= fresh_q + 1'b1;
-      out_q <= out_q + {{farrier_pkg::CellBits{1'b0}}, take_i} - {{farrier_pkg::CellBits{1'b0}}, push};
+      cells_q <= cells_q + {{farrier_pkg::CellBits{1'b0}}, push} -
+                 {{farrier_pkg::CellBits{1'b0}}, take_i};
     end
   end
 

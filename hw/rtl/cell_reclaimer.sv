@@ -5,6 +5,7 @@ module cell_reclaimer (
   input  logic                    push_i,          // always taken
   input  farrier_pkg::reclaim_t   reclaim_i,
   output logic                    idle_o,
+  input  farrier_pkg::arriving_t  arriving_i,      // of this packet not all links are there yet
   // Links between cells and between parked packets; the answer comes with the next cycle and stays
   // until the next question.
   output logic                    link_read_o,
@@ -30,6 +31,7 @@ module cell_reclaimer (
   logic [farrier_pkg::CellBits:0] level, packets_q;
   farrier_pkg::reclaim_t          entry;
   farrier_pkg::cell_t             cell_q;
+  logic                           waits;
 
   fifo #(
     .Width($bits(reclaim_i)),
@@ -65,6 +67,7 @@ module cell_reclaimer (
     end
   end
 
+  assign waits  = first_q && arriving_i.valid && arriving_i.head == cell_q;
   assign idle_o = state_q == StateIdle && !valid;
 
   always_ff @(posedge clk_i) begin
@@ -73,7 +76,7 @@ module cell_reclaimer (
     end else begin
       unique case (state_q)
         StateIdle: if (valid && !entry.single) state_q <= StateLookUp;
-        StateLookUp: state_q <= StateFree;
+        StateLookUp: if (!waits) state_q <= StateFree;
         StateFree: begin
           if (free_ready_i) begin
             state_q <= (link_i.last && packets_q == 1) ? StateIdle : StateLookUp;
@@ -96,6 +99,6 @@ module cell_reclaimer (
 
   // Each entry has a cell of its own, so the queue cannot overflow.
   logic unused;
-  assign unused = ^{full, level};
+  assign unused = ^{full, level, arriving_i.beats};
 
 endmodule

@@ -3,7 +3,7 @@
 module csr #(
   parameter int unsigned Functions = 2,
   parameter int unsigned Queues = 16,
-  parameter int unsigned HoldCells = 3072,
+  parameter int unsigned HoldCells = 8192,
   parameter int unsigned TxCells = 0,
   parameter int unsigned PacingSlots = 0,
   parameter int unsigned V4FlowDepth = 2048,
@@ -155,6 +155,7 @@ module csr #(
           read_data[farrier_regs_pkg::CapabilitiesRssLsb]          = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesTernaryLsb]      = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesHeartbeatLsb]    = 1'b1;
+          read_data[farrier_regs_pkg::CapabilitiesRxChecksumLsb]   = 1'b1;
         end
         farrier_regs_pkg::RegEpoch: read_data = epoch_q;
         farrier_regs_pkg::RegFunctions: read_data = Functions;

@@ -5,7 +5,8 @@
 module farrier_card #(
   parameter int unsigned Functions = 2,          // 1-4
   parameter int unsigned Queues = 16,            // per function, 1-16
-  parameter int unsigned HoldCells = 3072,       // for parked packets; the rest is for those passing
+  parameter int unsigned HoldCells = 8192,       // for parked packets: 4 MiB
+  parameter int unsigned PassCells = 1024,       // for packets passing
   parameter int unsigned TxCells = 4096,         // of TX memory
   parameter int unsigned PacingSlots = 4096,     // of the departure calendar, a power of two
   parameter int unsigned V4FlowDepth = 2048,     // filters per way, powers of two
@@ -41,7 +42,7 @@ module farrier_card #(
   input  logic [511:0]              rx_data_i,
   input  logic [63:0]               rx_keep_i,
   input  logic                      rx_last_i,
-  input  logic [15:0]               rx_size_i,       // not used: lengths come from tkeep
+  input  logic [15:0]               rx_size_i,       // with a frame's first beat
   input  logic [15:0]               rx_src_i,        // not used: there is one MAC
   input  logic [15:0]               rx_dst_i,        // not used
   output logic                      rx_ready_o,      // always 1
@@ -214,12 +215,14 @@ module farrier_card #(
   assign block_response[farrier_pkg::BlockTx] = tx_answer;
 
   // RX.
+  farrier_pkg::owner_t    released_owner;
+  logic [31:0]            released;
   farrier_pkg::rx_count_t rx_count;
   farrier_pkg::switched_t switched;
   logic [31:0]            tx_seen;
   logic [farrier_pkg::CellBits:0] parked;
   logic [15:0]            packet_bytes;
-  logic                   packet_seen, malformed, oversize, memory_full, rule_drop, rx_idle;
+  logic                   packet_seen, malformed, oversize, memory_full, rule_drop, bad_header, rx_idle;
   logic [63:0]            rx_wake, tx_wake;
   farrier_pkg::tx_report_t tx_report;
   logic [1:0]             reports_lost;
@@ -228,6 +231,7 @@ module farrier_card #(
     .Functions    (Functions),
     .Queues       (Queues),
     .HoldCells    (HoldCells),
+    .PassCells    (PassCells),
     .V4FlowDepth  (V4FlowDepth),
     .V4ListenDepth(V4ListenDepth),
     .V6FlowDepth  (V6FlowDepth),
@@ -245,6 +249,8 @@ module farrier_card #(
     .owner_o         (owner_response),
     .parked_o        (parked),
     .tx_seen_i       (tx_seen),
+    .released_owner_o(released_owner),
+    .released_i      (released),
     .filter_i        (filter_request),
     .filter_o        (filter_response),
     .block_valid_i   (block_valid),
@@ -267,6 +273,7 @@ module farrier_card #(
     .rx_data_i,
     .rx_keep_i,
     .rx_last_i,
+    .rx_size_i,
     .c2h_valid_o,
     .c2h_data_o,
     .c2h_keep_o,
@@ -284,6 +291,7 @@ module farrier_card #(
     .oversize_o      (oversize),
     .memory_full_o   (memory_full),
     .rule_drop_o     (rule_drop),
+    .bad_header_o    (bad_header),
     .idle_o          (rx_idle),
     .wake_o          (rx_wake)
   );
@@ -292,11 +300,6 @@ module farrier_card #(
   farrier_pkg::tx_count_t tx_count;
   logic                   tx_bad_prefix, tx_disabled, tx_full, tx_packet, tx_idle;
   logic [15:0]            tx_packet_bytes;
-  // To be told to the hosts by RX.
-  farrier_pkg::owner_t        released_owner;
-  logic [31:0]                released;
-
-  assign released_owner = '0;
 
   tx_path #(
     .Functions  (Functions),
@@ -354,6 +357,7 @@ module farrier_card #(
     grown[17*farrier_regs_pkg::GlobalCounterRxOversize+:17]   = {16'd0, oversize};
     grown[17*farrier_regs_pkg::GlobalCounterRxMemoryFull+:17] = {16'd0, memory_full};
     grown[17*farrier_regs_pkg::GlobalCounterRxRuleDrop+:17]   = {16'd0, rule_drop};
+    grown[17*farrier_regs_pkg::GlobalCounterRxBadHeader+:17]  = {16'd0, bad_header};
     grown[17*farrier_regs_pkg::GlobalCounterTxPackets+:17]    = {16'd0, tx_packet};
     if (tx_packet) grown[17*farrier_regs_pkg::GlobalCounterTxBytes+:17] = {1'b0, tx_packet_bytes};
     grown[17*farrier_regs_pkg::GlobalCounterTxBadPrefix+:17]  = {16'd0, tx_bad_prefix};
@@ -384,6 +388,6 @@ module farrier_card #(
   assign wake_o = (tx_wake < rx_wake) ? tx_wake : rx_wake;
 
   logic unused;
-  assign unused = ^{rx_size_i, rx_src_i, rx_dst_i, h2c_size_i, h2c_src_i, h2c_dst_i, released};
+  assign unused = ^{rx_src_i, rx_dst_i, h2c_size_i, h2c_src_i, h2c_dst_i};
 
 endmodule

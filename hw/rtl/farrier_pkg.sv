@@ -2,9 +2,10 @@
 package farrier_pkg;
 
   localparam int unsigned BeatBytes = 64;
-  localparam int unsigned CellBits = 12;  // of a cell number
+  localparam int unsigned CellBits = 14;  // of a cell number
   localparam int unsigned OwnerBits = 8;
   localparam int unsigned EthernetHeaderBytes = 14;
+  localparam int unsigned LookupCycles = 4;  // that rx_filter takes
 
   typedef logic [CellBits-1:0] cell_t;
   typedef logic [OwnerBits-1:0] owner_t;
@@ -22,18 +23,45 @@ package farrier_pkg;
     logic [7:0]  l3_offset;
     logic [7:0]  l4_offset;
     logic        fragment;
+    logic        tunnel;
+    logic        bad_header;
+    logic        pony;
   } packet_meta_t;
 
   // A packet on its way to the decision.
   typedef struct packed {
     logic        malformed;
     logic        oversize;
-    logic        stored;  // all of it is in cells
-    logic        partial;  // not all of it, but `head` and what follows must be freed
+    logic        stored;  // it is in cells, or arriving there
     logic [4:0]  cells;   // that the whole packet needs
-    logic [15:0] size;    // bytes; 0xFFFF: that or more
+    logic [15:0] size;    // bytes
     cell_t       head;    // first cell
   } rx_packet_t;
+
+  // The packet that is being stored.
+  typedef struct packed {
+    logic       valid;
+    cell_t      head;
+    logic [7:0] beats;  // that can be read
+  } arriving_t;
+
+  // What the parser asks of a packet's checksums: the words over [from, to) and the pseudo header's,
+  // which are `seed`, are to be summed up.
+  typedef struct packed {
+    logic        verify;   // the sum decides; else `l4` is the verdict
+    logic [1:0]  l3;       // ChecksumState
+    logic [1:0]  l4;
+    logic [15:0] l3_sum;   // of the IPv4 header's words, carries added in
+    logic [7:0]  from;     // even, within the parse window
+    logic [15:0] to;
+    logic [20:0] seed;
+  } checksum_query_t;
+
+  // Verdicts, ChecksumState each.
+  typedef struct packed {
+    logic [1:0] l4;
+    logic [1:0] l3;
+  } checksums_t;
 
   // What the parser read of a frame, for the filters, the rules and RSS. What a frame lacks is 0.
   // Numbers are as a human would write them: the first byte is the most significant.
@@ -58,18 +86,67 @@ package farrier_pkg;
     logic [15:0]  src_port;
   } classify_t;
 
+  // Within the parser: the frame up to its fixed IP header.
+  typedef struct packed {
+    logic [4:0]   l3_offset;     // of an IP header, if there is one
+    logic         has_vlan;
+    logic [11:0]  vlan;
+    logic [15:0]  ether_type;
+    logic         ipv4;          // a good header
+    logic         ipv6;
+    logic         bad;           // there is one, and it is not good
+    logic         fragment;      // IPv4's fields
+    logic         later;         // not the first fragment
+    logic [3:0]   header_words;  // IHL
+    logic [7:0]   protocol;
+    logic [5:0]   dscp;
+    logic [127:0] dst_ip;        // IPv4: in the upper 32 bits
+    logic [127:0] src_ip;
+    logic [15:0]  rest;          // bytes of IP payload
+    logic [159:0] header;        // 20 bytes
+  } network_t;
+
+  // Within the parser: how far the walk from header to header has come.
+  typedef struct packed {
+    logic        active;      // goes on
+    logic        bad;
+    logic        ipv6;
+    logic        fragment;
+    logic        routing;
+    logic [7:0]  protocol;    // of the header where it stands
+    logic [11:0] words;       // where that is: 4 bytes each, from 20 bytes behind the IP header's start
+    logic [4:0]  l3_offset;
+    logic [15:0] rest;        // bytes of IP payload from here on
+  } walk_t;
+
+  // Within the parser: what is known before the walk begins.
+  typedef struct packed {
+    rx_packet_t   packet;
+    logic [63:0]  arrival;
+    logic [95:0]  macs;  // as they are
+    logic         has_vlan;
+    logic [11:0]  vlan;
+    logic [15:0]  ether_type;
+    logic         ipv4;
+    logic         ipv6;
+    logic [5:0]   dscp;
+    logic [127:0] dst_ip;
+    logic [127:0] src_ip;
+  } known_t;
+
+  // Within rx_checksum: what goes along with a packet's sum.
+  typedef struct packed {
+    logic       verify;
+    logic [1:0] l3;
+    logic [1:0] l4;
+    cell_t      head;
+  } checksum_tag_t;
+
   // What was looked up for a packet and is told in its prefix.
   typedef struct packed {
     logic [31:0] rss_hash;
     logic [5:0]  pacing_class;
   } lookup_t;
-
-  // What the exact filters are asked. Superseded by classify_t.
-  typedef struct packed {
-    logic         has_ports;  // else no exact filter applies
-    logic         is_ipv6;
-    logic [319:0] key;        // FILTER_KEY[i] at [32 i +: 32]
-  } filter_query_t;
 
   // What a ternary rule says.
   typedef struct packed {
@@ -354,6 +431,19 @@ package farrier_pkg;
   function automatic logic [3:0] queue_of(logic [3:0] base, logic [2:0] log2_queues,
                                           logic [3:0] entry);
     queue_of = base + (entry & ~(4'hF << log2_queues));
+  endfunction
+
+  // A byte string's first bytes as numbers: the first is the most significant.
+  function automatic logic [15:0] swap16(logic [15:0] bytes);
+    swap16 = {bytes[7:0], bytes[15:8]};
+  endfunction
+
+  function automatic logic [31:0] swap32(logic [31:0] bytes);
+    swap32 = {bytes[7:0], bytes[15:8], bytes[23:16], bytes[31:24]};
+  endfunction
+
+  function automatic logic [127:0] swap128(logic [127:0] bytes);
+    swap128 = {swap32(bytes[31:0]), swap32(bytes[63:32]), swap32(bytes[95:64]), swap32(bytes[127:96])};
   endfunction
 
   // Bytes in a beat whose tkeep is contiguous from byte 0.

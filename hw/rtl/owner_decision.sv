@@ -73,7 +73,7 @@ module owner_decision (
         end
       end
     end
-    reclaim_o = valid_i && !deliver_o && !park_o && (packet_i.stored || packet_i.partial);
+    reclaim_o = valid_i && !deliver_o && !park_o && packet_i.stored;
   end
 
   logic unused;

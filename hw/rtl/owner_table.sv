@@ -5,7 +5,7 @@
 module owner_table #(
   parameter int unsigned Functions = 2,
   parameter int unsigned Queues = 16,      // per function
-  parameter int unsigned HoldCells = 3072, // that all owners together may park in
+  parameter int unsigned HoldCells = 8192, // that all owners together may park in
   parameter int unsigned MarkPlaces = 16   // MARKs under way to the functions at most
 ) (
   input  logic                       clk_i,
@@ -157,7 +157,8 @@ module owner_table #(
   logic [farrier_pkg::CellBits:0]         hold_cells_q;  // in use
 
   assign funded = enabled_i[row2_q.func] && two_i;
-  assign room   = {19'd0, hold_cells_q} + {27'd0, packet2_q.cells} <= HoldCells;
+  assign room   = {{31 - farrier_pkg::CellBits{1'b0}}, hold_cells_q} + {27'd0, packet2_q.cells} <=
+                  HoldCells;
 
   owner_decision u_decision (
     .valid_i      (valid2_q),

@@ -1,6 +1,8 @@
 // Hands decided packets and MARKs to the functions, in order: prefix beat, then the frame from its
-// cells, which it gives back as it reads them. Raw functions get the frame alone, one beat per cycle
-// and a packet per cycle if it has one beat. No bubbles within a packet.
+// cells, which it gives back as it reads them. A prefix tells of the checksums, so it waits until all of
+// the packet is there and verified: no bubbles within it. Raw functions get the frame alone, one beat per
+// cycle and a packet per cycle if it has one beat, and while it still arrives: gaps on the wire then
+// show (the shell has none).
 module rx_egress #(
   parameter int unsigned Functions = 2
 ) (
@@ -11,11 +13,21 @@ module rx_egress #(
   input  logic                       valid_i,
   input  farrier_pkg::delivery_t     delivery_i,
   output logic                       ready_o,
+  // What is still arriving, or being verified. A delivery is `young` as long as its packet may have got there
+  // or not.
+  input  logic                       young_i,
+  input  farrier_pkg::arriving_t     arriving_i,
+  input  logic                       open_i,
+  input  farrier_pkg::cell_t         open_head_i,
   // What is known of it, in the cycle after the question, until the next question.
   output logic                       meta_read_o,
   output farrier_pkg::cell_t         meta_address_o,
   input  farrier_pkg::packet_meta_t  meta_i,
   input  farrier_pkg::lookup_t       lookup_i,
+  input  farrier_pkg::checksums_t    checksums_i,
+  // OWNER_TX_RELEASED; the answer comes a cycle after the question.
+  output farrier_pkg::owner_t        released_owner_o,
+  input  logic [31:0]                released_i,
   // When the packet of the next departure report left, ns.
   input  logic [63:0]                sent_time_i,
   output logic                       sent_taken_o,
@@ -23,7 +35,7 @@ module rx_egress #(
   output logic                       link_read_o,
   output farrier_pkg::cell_t         link_address_o,
   input  farrier_pkg::cell_link_t    link_i,
-  // Packet memory, likewise.
+  // Packet memory; the answer comes two cycles after the question.
   output logic                       read_o,
   output logic [farrier_pkg::CellBits+2:0] read_address_o,
   input  logic [511:0]               read_data_i,
@@ -62,10 +74,15 @@ module rx_egress #(
   logic                   first_valid_q, take, fetch;
   farrier_pkg::delivery_t first_q;
 
-  assign ready_o        = !first_valid_q || take;
+  logic                   complete;
+
+  assign complete       = delivery_i.raw || delivery_i.mark ||
+                          !(young_i || (open_i && open_head_i == delivery_i.head));
+  assign ready_o        = (!first_valid_q || take) && complete;
   assign fetch          = valid_i && ready_o;
   assign meta_read_o    = fetch;
   assign meta_address_o = delivery_i.head;
+  assign released_owner_o = fetch ? delivery_i.owner : first_q.owner;
 
   // Second stage: the packet that is being cut into beats. Its first beat goes out straight from the
   // first stage.
@@ -73,19 +90,27 @@ module rx_egress #(
   farrier_pkg::delivery_t    current_q, current;
   farrier_pkg::packet_meta_t meta_q, meta;
   logic [7:0]                beats_q, beats, frame_beats;  // beats of the frame still to go
+  logic [7:0]                read_q;                       // those read
   logic [2:0]                beat_q, beat;                 // within the cell
   farrier_pkg::cell_t        cell_q, cell_now;
   logic                      go, with_prefix, data, last;
   logic [15:0]               size;
 
-  // Third stage: the data are there.
+  // Whether the packet at either stage still arrives, and how much of it was there a cycle ago.
+  logic       first_arrives_q, current_arrives_q, blocked;
+  logic [7:0] arrived_q;
+
+  // Third and fourth stage: the data are on their way.
+  logic                      read_push_q, read_prefix_q, read_zero_q;
   logic                      out_push_q, out_prefix_q, out_zero_q;
-  beat_t                     out_beat_q;
-  logic [511:0]              prefix_d, prefix_q;
+  beat_t                     read_beat_q, out_beat_q;
+  logic [511:0]              prefix_d, read_prefix_data_q, prefix_q;
 
   always_comb begin
-    take        = first_valid_q && !active_q && room;
-    go          = (first_valid_q || active_q) && room;
+    blocked     = active_q ? current_arrives_q && read_q >= arrived_q
+                           : first_arrives_q && arrived_q == 8'd0;
+    take        = first_valid_q && !active_q && room && !blocked;
+    go          = (first_valid_q || active_q) && room && !blocked;
     current     = active_q ? current_q : first_q;
     meta        = active_q ? meta_q : meta_i;
     if (current.mark) begin
@@ -127,6 +152,9 @@ module rx_egress #(
           current.mark ? farrier_regs_pkg::PrefixKindMark : farrier_regs_pkg::PrefixKindPacket;
       prefix_d[8*farrier_regs_pkg::PrefixFlags+farrier_regs_pkg::PrefixFlagWasHeld] = current.was_held;
       prefix_d[8*farrier_regs_pkg::PrefixFlags+farrier_regs_pkg::PrefixFlagFragment] = meta.fragment;
+      prefix_d[8*farrier_regs_pkg::PrefixFlags+farrier_regs_pkg::PrefixFlagTunnel] = meta.tunnel;
+      prefix_d[8*farrier_regs_pkg::PrefixFlags+farrier_regs_pkg::PrefixFlagBadHeader] = meta.bad_header;
+      prefix_d[8*farrier_regs_pkg::PrefixFlags+farrier_regs_pkg::PrefixFlagPony] = meta.pony;
       prefix_d[8*farrier_regs_pkg::PrefixOwner+:8]       = current.owner;
       prefix_d[8*farrier_regs_pkg::PrefixGeneration+:12] = current.generation;
       prefix_d[8*farrier_regs_pkg::PrefixSequence+:32]   = current.sequence_number;
@@ -135,9 +163,11 @@ module rx_egress #(
       if (current.sent) prefix_d[8*farrier_regs_pkg::PrefixTime+:64] = sent_time_i;
       prefix_d[8*farrier_regs_pkg::PrefixL3Offset+:8]    = meta.l3_offset;
       prefix_d[8*farrier_regs_pkg::PrefixL4Offset+:8]    = meta.l4_offset;
+      prefix_d[8*farrier_regs_pkg::PrefixTxReleased+:32] = released_i;
       if (!current.mark) begin
         prefix_d[8*farrier_regs_pkg::PrefixRssHash+:32]    = lookup_i.rss_hash;
         prefix_d[8*farrier_regs_pkg::PrefixPacingClass+:6] = lookup_i.pacing_class;
+        prefix_d[8*farrier_regs_pkg::PrefixChecksums+:4]   = {checksums_i.l4, checksums_i.l3};
       end
     end
   end
@@ -146,6 +176,7 @@ module rx_egress #(
     if (!rst_ni) begin
       first_valid_q <= 1'b0;
       active_q      <= 1'b0;
+      read_push_q   <= 1'b0;
       out_push_q    <= 1'b0;
       crossed_q     <= 1'b0;
     end else begin
@@ -155,9 +186,15 @@ module rx_egress #(
         active_q  <= !last;
         crossed_q <= data && beat == 3'd7;
       end
-      out_push_q <= go;
+      read_push_q <= go;
+      out_push_q  <= read_push_q;
     end
     if (fetch) first_q <= delivery_i;
+    first_arrives_q   <= arriving_i.valid &&
+                         arriving_i.head == (fetch ? delivery_i.head : first_q.head);
+    current_arrives_q <= arriving_i.valid &&
+                         arriving_i.head == (active_q ? current_q.head : first_q.head);
+    arrived_q         <= arriving_i.beats;
     if (go) begin
       if (!active_q) begin
         current_q <= first_q;
@@ -165,15 +202,22 @@ module rx_egress #(
       end
       beats_q      <= data ? beats - 8'd1 : beats;
       beat_q       <= data ? beat + 3'd1 : 3'd0;
+      read_q       <= (active_q ? read_q : 8'd0) + {7'd0, data};
       cell_q       <= cell_now;
-      out_prefix_q <= with_prefix;
-      out_zero_q   <= current.mark;
-      out_beat_q.last        <= last;
-      out_beat_q.bytes       <= last ? meta.size[5:0] : 6'd0;
-      out_beat_q.size        <= size;
-      out_beat_q.func        <= current.func;
-      out_beat_q.queue_index <= current.queue_index;
-      if (with_prefix) prefix_q <= prefix_d;
+      read_prefix_q <= with_prefix;
+      read_zero_q   <= current.mark;
+      read_beat_q.last        <= last;
+      read_beat_q.bytes       <= last ? meta.size[5:0] : 6'd0;
+      read_beat_q.size        <= size;
+      read_beat_q.func        <= current.func;
+      read_beat_q.queue_index <= current.queue_index;
+      if (with_prefix) read_prefix_data_q <= prefix_d;
+    end
+    if (read_push_q) begin
+      out_prefix_q <= read_prefix_q;
+      out_zero_q   <= read_zero_q;
+      out_beat_q   <= read_beat_q;
+      if (read_prefix_q) prefix_q <= read_prefix_data_q;
     end
   end
 
@@ -201,9 +245,9 @@ module rx_egress #(
     .level_o(out_level)
   );
 
-  assign room    = out_level < ($clog2(OutDepth) + 1)'(OutDepth - 2);
+  assign room    = out_level < ($clog2(OutDepth) + 1)'(OutDepth - 3);
   assign out_pop = |(lane & c2h_ready_i);
-  assign idle_o  = !valid_i && !first_valid_q && !active_q && !out_push_q && !out_valid;
+  assign idle_o  = !valid_i && !first_valid_q && !active_q && !read_push_q && !out_push_q && !out_valid;
 
   always_comb begin
     lane        = '0;

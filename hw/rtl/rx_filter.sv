@@ -29,7 +29,7 @@ module rx_filter #(
   output farrier_pkg::block_response_t  rss_o
 );
 
-  localparam int unsigned Cycles = 4;
+  localparam int unsigned Cycles = farrier_pkg::LookupCycles;
 
   logic                    looked_up;  // what is dropped anyway is not
   logic [Cycles-1:0]       valid_q, looked_up_q;

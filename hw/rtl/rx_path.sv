@@ -3,7 +3,8 @@
 module rx_path #(
   parameter int unsigned Functions = 2,
   parameter int unsigned Queues = 16,
-  parameter int unsigned HoldCells = 3072,
+  parameter int unsigned HoldCells = 8192,
+  parameter int unsigned PassCells = 1024,       // for packets passing
   parameter int unsigned V4FlowDepth = 2048,
   parameter int unsigned V4ListenDepth = 512,
   parameter int unsigned V6FlowDepth = 512,
@@ -22,6 +23,9 @@ module rx_path #(
   output farrier_pkg::owner_response_t  owner_o,
   output logic [farrier_pkg::CellBits:0] parked_o,   // by owner_i.owner, packets, when it is done
   input  logic [31:0]               tx_seen_i,       // of owner_i.owner
+  // OWNER_TX_RELEASED, for prefixes: the answer comes a cycle after the question.
+  output farrier_pkg::owner_t       released_owner_o,
+  input  logic [31:0]               released_i,
   input  farrier_pkg::filter_request_t  filter_i,
   output farrier_pkg::filter_response_t filter_o,
   input  logic [farrier_pkg::Blocks-1:0] block_valid_i, // RX has all but BlockTx
@@ -47,6 +51,7 @@ module rx_path #(
   input  logic [511:0]              rx_data_i,
   input  logic [63:0]               rx_keep_i,
   input  logic                      rx_last_i,
+  input  logic [15:0]               rx_size_i,       // with a frame's first beat
   // To the functions, a lane each.
   output logic [Functions-1:0]      c2h_valid_o,
   output logic [Functions*512-1:0]  c2h_data_o,
@@ -66,19 +71,26 @@ module rx_path #(
   output logic                      oversize_o,
   output logic                      memory_full_o,
   output logic                      rule_drop_o,
+  output logic                      bad_header_o,
   output logic                      idle_o,          // nothing moves before wake_o or an input
   output logic [63:0]               wake_o           // ns; all ones = never
 );
 
   localparam int unsigned CellBits = farrier_pkg::CellBits;
   localparam int unsigned MarkPlaces = 16;
-  localparam int unsigned Cells = (1 << CellBits) - MarkPlaces;  // so that deliveries always fit
+  localparam int unsigned Cells = HoldCells + PassCells;
   localparam int unsigned DecideDepth = 64;
+  // A verdict on checksums may come so many cycles after the soonest delivery of a packet that had come.
+  localparam int unsigned VerdictCycles =
+      (farrier_pkg::LookupCycles < 6) ? 7 - farrier_pkg::LookupCycles : 1;
 
-  if (HoldCells < 1 || HoldCells + 64 > Cells) begin : g_check_cells
-    $error("farrier_card: HoldCells must leave 64 cells for packets passing");
+  if (HoldCells < 1 || PassCells < 64) begin : g_check_cells
+    $error("farrier_card: HoldCells must be 1 or more, PassCells 64 or more");
   end
-
+  // So that cells have numbers, and deliveries always fit.
+  if (Cells + MarkPlaces > (1 << CellBits)) begin : g_check_bits
+    $error("farrier_card: too many cells");
+  end
   // Packet memory, its links, and what is known of each packet. Who follows a link of cells or of
   // parked packets has a copy of them.
   logic                      cell_valid, cell_take;
@@ -96,25 +108,26 @@ module rx_path #(
   farrier_pkg::cell_t        meta_address;
   farrier_pkg::packet_meta_t meta;
   farrier_pkg::lookup_t      lookup;
-  logic                      egress_free, reclaim_free, reclaim_free_ready, all_free;
+  logic                      egress_free, reclaim_free, reclaim_free_ready;
+  logic [CellBits:0]         cells_free;
+  farrier_pkg::arriving_t    arriving;
   farrier_pkg::cell_t        egress_free_cell, reclaim_free_cell;
 
-  ram_1r1w #(
-    .Width(512),
-    .Depth(8 << CellBits)
+  packet_memory #(
+    .Cells(Cells)
   ) u_memory (
     .clk_i,
-    .write_i(memory_write),
-    .waddr_i(memory_write_address),
-    .wdata_i(memory_write_data),
-    .read_i (memory_read),
-    .raddr_i(memory_read_address),
-    .rdata_o(memory_read_data)
+    .write_i        (memory_write),
+    .write_address_i(memory_write_address),
+    .write_data_i   (memory_write_data),
+    .read_i         (memory_read),
+    .read_address_i (memory_read_address),
+    .read_data_o    (memory_read_data)
   );
 
   ram_1r1w #(
     .Width($bits(link_write_data)),
-    .Depth(1 << CellBits)
+    .Depth(Cells)
   ) u_links_egress (
     .clk_i,
     .write_i(link_write),
@@ -127,7 +140,7 @@ module rx_path #(
 
   ram_1r1w #(
     .Width($bits(link_write_data)),
-    .Depth(1 << CellBits)
+    .Depth(Cells)
   ) u_links_reclaimer (
     .clk_i,
     .write_i(link_write),
@@ -140,7 +153,7 @@ module rx_path #(
 
   ram_1r1w #(
     .Width(CellBits),
-    .Depth(1 << CellBits)
+    .Depth(Cells)
   ) u_parked_reclaimer (
     .clk_i,
     .write_i(park_write),
@@ -164,29 +177,33 @@ module rx_path #(
     .free_b_i      (reclaim_free),
     .free_b_cell_i (reclaim_free_cell),
     .free_b_ready_o(reclaim_free_ready),
-    .all_free_o    (all_free)
+    .cells_o       (cells_free)
   );
 
   // RX, up to the owner.
-  logic                       ingress_valid, parsed_valid, found_valid;
-  farrier_pkg::rx_packet_t    ingress_packet, parsed_packet;
+  logic                       parsed_valid, found_valid, front_idle;
+  farrier_pkg::rx_packet_t    parsed_packet;
   farrier_pkg::found_t        found;
-  logic [63:0]                ingress_arrival;
-  logic [1023:0]              ingress_header;
   farrier_pkg::packet_meta_t  parsed_meta, found_meta;
   farrier_pkg::classify_t     parsed_classify;
-  farrier_pkg::filter_query_t parsed_query;
+  logic                       verdict_valid, open;
+  farrier_pkg::cell_t         verdict_head, open_head;
+  farrier_pkg::checksums_t    verdict, checksums;
 
-  rx_ingress u_ingress (
+  rx_front u_front (
     .clk_i,
     .rst_ni,
     .time_i,
+    .pony_low_i     (config_i.pony_low),
+    .pony_high_i    (config_i.pony_high),
     .rx_valid_i,
     .rx_data_i,
     .rx_keep_i,
     .rx_last_i,
+    .rx_size_i,
     .cell_valid_i   (cell_valid),
     .cell_i         (cell_next),
+    .cells_i        (cells_free),
     .cell_take_o    (cell_take),
     .write_o        (memory_write),
     .write_address_o(memory_write_address),
@@ -194,27 +211,35 @@ module rx_path #(
     .link_write_o   (link_write),
     .link_address_o (link_write_address),
     .link_o         (link_write_data),
-    .packet_valid_o (ingress_valid),
-    .packet_o       (ingress_packet),
-    .arrival_o      (ingress_arrival),
-    .header_o       (ingress_header)
+    .arriving_o     (arriving),
+    .packet_valid_o (parsed_valid),
+    .packet_o       (parsed_packet),
+    .meta_o         (parsed_meta),
+    .classify_o     (parsed_classify),
+    .verdict_valid_o(verdict_valid),
+    .verdict_head_o (verdict_head),
+    .verdict_o      (verdict),
+    .open_o         (open),
+    .open_head_o    (open_head),
+    .idle_o         (front_idle)
   );
 
-  rx_parser u_parser (
+  ram_1r1w #(
+    .Width($bits(verdict)),
+    .Depth(Cells)
+  ) u_verdicts (
     .clk_i,
-    .rst_ni,
-    .valid_i  (ingress_valid),
-    .packet_i (ingress_packet),
-    .arrival_i(ingress_arrival),
-    .header_i (ingress_header),
-    .pony_low_i (config_i.pony_low),
-    .pony_high_i(config_i.pony_high),
-    .valid_o  (parsed_valid),
-    .packet_o (parsed_packet),
-    .meta_o   (parsed_meta),
-    .classify_o(parsed_classify),
-    .query_o  (parsed_query)
+    .write_i(verdict_valid),
+    .waddr_i(verdict_head),
+    .wdata_i(verdict),
+    .read_i (meta_read),
+    .raddr_i(meta_address),
+    .rdata_o(checksums)
   );
+
+  // Malformed headers are told of, not dropped.
+  assign bad_header_o = parsed_valid && parsed_meta.bad_header && !parsed_packet.malformed &&
+                        !parsed_packet.oversize;
 
   // What the parser knows waits for what is looked up.
   logic                  meta_full, meta_valid;
@@ -238,7 +263,7 @@ module rx_path #(
 
   ram_1r1w #(
     .Width($bits({found_lookup, found_meta})),
-    .Depth(1 << CellBits)
+    .Depth(Cells)
   ) u_meta (
     .clk_i,
     .write_i(found_valid && found.packet.stored),
@@ -472,6 +497,7 @@ module rx_path #(
     .push_i          (reclaim_valid),
     .reclaim_i       (reclaim),
     .idle_o          (reclaimer_idle),
+    .arriving_i      (arriving),
     .link_read_o     (reclaim_link_read),
     .link_address_o  (reclaim_link_address),
     .link_i          (reclaim_link),
@@ -504,6 +530,20 @@ module rx_path #(
     .level_o(deliveries_level)
   );
 
+  // Whether the oldest was queued too lately to ask for its verdict.
+  logic [VerdictCycles-1:0] lately_q;
+  logic [CellBits:0]        young;
+
+  always_comb begin
+    young = '0;
+    for (int i = 0; i < VerdictCycles; i++) young = young + {{CellBits{1'b0}}, lately_q[i]};
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) lately_q <= '0;
+    else lately_q <= VerdictCycles'({lately_q, deliver});
+  end
+
   rx_egress #(
     .Functions(Functions)
   ) u_rx_egress (
@@ -513,10 +553,17 @@ module rx_path #(
     .valid_i          (egress_valid),
     .delivery_i       (egress_delivery),
     .ready_o          (egress_ready),
+    .young_i          (deliveries_level <= young),
+    .arriving_i       (arriving),
+    .open_i           (open),
+    .open_head_i      (open_head),
     .meta_read_o      (meta_read),
     .meta_address_o   (meta_address),
     .meta_i           (meta),
     .lookup_i         (lookup),
+    .checksums_i      (checksums),
+    .released_owner_o,
+    .released_i,
     .sent_time_i      (sent_time),
     .sent_taken_o     (sent_taken),
     .link_read_o      (egress_link_read),
@@ -543,19 +590,21 @@ module rx_path #(
   );
 
   // Whether anything moves.
-  logic [6:0] recent_q;  // a frame may be between the wire and the owner table
+  localparam int unsigned RecentCycles = 16 + farrier_pkg::LookupCycles;  // from the wire to the owner table
+  logic [4:0] recent_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) recent_q <= '0;
-    else recent_q <= {recent_q[5:0], rx_valid_i};
+    else if (rx_valid_i || !front_idle) recent_q <= 5'(RecentCycles);
+    else if (recent_q != 5'd0) recent_q <= recent_q - 5'd1;
   end
 
-  assign idle_o = !rx_valid_i && recent_q == '0 && !decide_valid && owners_idle && !credits_busy && reclaimer_idle &&
-                  egress_idle && !report_i.valid;
+  assign idle_o = !rx_valid_i && front_idle && recent_q == 5'd0 && !decide_valid && owners_idle &&
+                  !credits_busy && reclaimer_idle && egress_idle && !report_i.valid;
 
   logic unused;
-  assign unused = ^{park_link.cells, park_link.entry, config_i.guard, all_free, meta_full, meta_valid,
-                    meta_level, parsed_query, block_valid_i, decide_full, deliveries_full, deliveries_level, report.valid,
-                    reports_level, times_full, time_valid, times_level};
+  assign unused = ^{park_link.cells, park_link.entry, config_i.guard, meta_full, meta_valid, meta_level,
+                    block_valid_i, decide_full, deliveries_full, report.valid, reports_level, times_full,
+                    time_valid, times_level};
 
 endmodule

@@ -54,7 +54,8 @@ module tx_path #(
   localparam int unsigned SlotShift = $clog2(farrier_regs_pkg::SlotNs);
 
   // TX memory, its links, and what egress needs of each packet. Who follows links has a copy of them.
-  logic                       cell_valid, cell_take, all_free;
+  logic                       cell_valid, cell_take;
+  logic [CellBits:0]          cells_free;
   farrier_pkg::cell_t         cell_next;
   logic                       memory_write, memory_read;
   logic [CellBits+2:0]        memory_write_address, memory_read_address;
@@ -120,7 +121,7 @@ module tx_path #(
     .free_b_i      (reclaim_free),
     .free_b_cell_i (reclaim_free_cell),
     .free_b_ready_o(reclaim_free_ready),
-    .all_free_o    (all_free)
+    .cells_o       (cells_free)
   );
 
   // Software.
@@ -292,6 +293,7 @@ module tx_path #(
     .push_i          (reclaim_valid),
     .reclaim_i       (reclaim),
     .idle_o          (reclaimer_idle),
+    .arriving_i      ('0),
     .link_read_o     (reclaim_link_read),
     .link_address_o  (reclaim_link_address),
     .link_i          (reclaim_link),
@@ -443,7 +445,7 @@ module tx_path #(
 
   // The levels keep the queues from filling: a packet waits for a few cycles at most.
   logic unused;
-  assign unused = ^{all_free, wait_full, wait_level, verdict_full, reclaim_packet_read,
+  assign unused = ^{cells_free, wait_full, wait_level, verdict_full, reclaim_packet_read,
                     reclaim_packet_address};
 
 endmodule

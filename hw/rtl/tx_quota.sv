@@ -192,7 +192,7 @@ module tx_quota (
     end
     function_quota = function_quota_i[32*two_cells_q.func+:32];
     if (two_cells_q.raw) begin
-      fits_o = {19'd0, function_used_q[CountBits*two_cells_q.func+:CountBits]} +
+      fits_o = {{32 - CountBits{1'b0}}, function_used_q[CountBits*two_cells_q.func+:CountBits]} +
                {27'd0, two_cells_q.cells} <= function_quota;
     end else begin
       fits_o = {1'b0, used_two} + {28'd0, two_cells_q.cells} <= {1'b0, quota_two_q};

@@ -15,7 +15,8 @@ module cell_allocator_proof (
 
   (* anyconst *) farrier_pkg::cell_t followed;
 
-  logic               valid, free_b_ready, all_free;
+  logic               valid, free_b_ready;
+  logic [3:0]         cells;
   farrier_pkg::cell_t cell_number;
 
   cell_allocator #(
@@ -31,12 +32,11 @@ module cell_allocator_proof (
     .free_b_i,
     .free_b_cell_i,
     .free_b_ready_o(free_b_ready),
-    .all_free_o    (all_free)
+    .cells_o       (cells)
   );
 
   // What is inside, for the induction.
   (* hierconn *) wire [2:0] \u_allocator.fresh_q ;
-  (* hierconn *) wire [3:0] \u_allocator.out_q ;
   (* hierconn *) wire [3:0] \u_allocator.u_returned.write_q ;
   (* hierconn *) wire [3:0] \u_allocator.u_returned.read_q ;
   (* hierconn *) wire       \u_allocator.u_returned.bypass_q ;
@@ -96,14 +96,13 @@ module cell_allocator_proof (
     if (started_q) begin
       if (take_followed) assert (!out_q);
       assert (given_q <= Cells);
-      assert (all_free == (given_q == 4'd0));
+      assert (cells == 4'(Cells) - given_q);
       // None is lost: as long as one is in, one is offered.
       assert (valid == (given_q < Cells));
       if (valid) assert (cell_number < Cells || cell_number != followed);
 
       // Inside: a cell is fresh, out, or once in the list.
       assert (\u_allocator.fresh_q <= 3'd5);
-      assert (\u_allocator.out_q == given_q);
       assert (level <= 4'd5);
       assert (level + given_q == {1'b0, \u_allocator.fresh_q });
       assert (copies == ((followed < \u_allocator.fresh_q && !out_q) ? 4'd1 : 4'd0));

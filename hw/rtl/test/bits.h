@@ -5,6 +5,9 @@
 
 namespace farrier::rtl {
 
+// Of a cell number, as in farrier_pkg.
+inline constexpr size_t kCellBits = 14;
+
 // A packed struct of the RTL at a Verilated port, read or written field by field from its last
 // field (bit 0) to its first. `Port` is VlWide or an unsigned integer.
 template <typename Port>

@@ -120,6 +120,7 @@ class CardStreamsTest : public SeededTest {
     for (int i = 0; i < 16; ++i) card_->rx_data_i[i] = 0x01010101;
     card_->rx_keep_i = KeepOf(length - offset);
     card_->rx_last_i = length - offset <= kBeatBytes;
+    card_->rx_size_i = static_cast<uint16_t>(length);
   }
 
   void Check() {

@@ -24,12 +24,12 @@ struct Row {
   template <typename Port>
   void Write(Port& port) const {
     Bits bits(port);
-    bits.Put(12, park_tail);
-    bits.Put(12, park_head);
+    bits.Put(kCellBits, park_tail);
+    bits.Put(kCellBits, park_head);
     bits.Put(4, head_entry);
     bits.Put(5, head_cells);
-    bits.Put(13, parked_cells);
-    bits.Put(13, parked);
+    bits.Put(kCellBits + 1, parked_cells);
+    bits.Put(kCellBits + 1, parked);
     bits.Put(64, held_since);
     bits.Put(64, last_drain);
     bits.Put(2, flags);  // drained, listed
@@ -51,12 +51,12 @@ struct Row {
     Bits bits(port);
     const auto get = [&](size_t width) { return static_cast<uint32_t>(bits.Get(width)); };
     Row row;
-    row.park_tail = get(12);
-    row.park_head = get(12);
+    row.park_tail = get(kCellBits);
+    row.park_head = get(kCellBits);
     row.head_entry = get(4);
     row.head_cells = get(5);
-    row.parked_cells = get(13);
-    row.parked = get(13);
+    row.parked_cells = get(kCellBits + 1);
+    row.parked = get(kCellBits + 1);
     row.held_since = bits.Get(64);
     row.last_drain = bits.Get(64);
     row.flags = get(2);
@@ -88,7 +88,7 @@ enum Count : uint32_t {
 
 struct Packet {
   uint32_t entry, head, size, cells;
-  bool partial, stored, oversize, malformed, drop;
+  bool stored, oversize, malformed, drop;
 };
 
 struct Decision {
@@ -145,8 +145,8 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
   int delivered = 0, parked = 0, full = 0;
   for (int i = 0; i < 20'000; ++i) {
     const auto draw = [&](uint64_t end) { return static_cast<uint32_t>(random.Below(end)); };
-    Row row = {.park_tail = draw(4096),
-               .park_head = draw(4096),
+    Row row = {.park_tail = draw(1 << kCellBits),
+               .park_head = draw(1 << kCellBits),
                .head_entry = draw(16),
                .head_cells = draw(20),
                .parked_cells = draw(100),
@@ -167,26 +167,21 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
                .state = static_cast<OwnerState>(draw(4))};
     const bool good = random.Chance(80);
     Packet packet = {.entry = draw(16),
-                     .head = draw(4096),
+                     .head = draw(1 << kCellBits),
                      .size = draw(9601),
                      .cells = 1 + draw(19),
-                     .partial = false,
                      .stored = good,
                      .oversize = !good && random.Chance(30),
                      .malformed = !good && random.Chance(30),
                      .drop = random.Chance(10)};
-    if (!good) {
-      packet.stored = packet.malformed;
-      packet.partial = !packet.stored && random.Chance(50);
-    }
+    if (!good) packet.stored = packet.malformed && random.Chance(50);
     const bool funded = random.Chance(70);
     const bool room = random.Chance(70);
     row.Write(decision.row_i);
     Bits bits(decision.packet_i);
-    bits.Put(12, packet.head);
+    bits.Put(kCellBits, packet.head);
     bits.Put(16, packet.size);
     bits.Put(5, packet.cells);
-    bits.Put(1, packet.partial);
     bits.Put(1, packet.stored);
     bits.Put(1, packet.oversize);
     bits.Put(1, packet.malformed);
@@ -201,8 +196,7 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
     ASSERT_EQ(decision.park_o, expected.park);
     ASSERT_EQ(decision.memory_full_o, expected.memory_full);
     ASSERT_EQ(decision.count_o, expected.count);
-    ASSERT_EQ(decision.reclaim_o,
-              !expected.deliver && !expected.park && (packet.stored || packet.partial));
+    ASSERT_EQ(decision.reclaim_o, !expected.deliver && !expected.park && packet.stored);
     ASSERT_EQ(Row::Read(decision.row_o), expected.row);
     delivered += expected.deliver;
     parked += expected.park;
