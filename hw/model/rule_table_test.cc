@@ -108,8 +108,9 @@ TEST_F(RuleTableTest, HitsAreTheFirstMatchs) {
 TEST_F(RuleTableTest, RulesReadBack) {
   RuleWords value, mask;
   for (uint32_t i = 0; i < regs::kRuleWords; ++i) {
-    value[i] = 0x01010101 * i;
-    mask[i] = ~value[i];
+    const uint32_t bits = i == 3 ? 0x1FFFFFFF : i == 4 ? 0x7F3FFF : ~0u;
+    value[i] = 0x01010101 * i & bits;
+    mask[i] = ~value[i] & bits;
   }
   const regs::RuleAction action = {.owner = 9, .has_owner = 1, .drop = 1, .pacing_class = 63};
   Stage(value, mask, action, 0x00020001, 0x00040003);
