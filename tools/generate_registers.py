@@ -61,11 +61,62 @@ def check(regs):
             taken.add(byte)
 
 
+# Ports, destination and source, and the last 16 bits of addresses that go with each, of IPv4 and IPv6.
+COUNTED_BITS = {0: [32 * 2, 32 * 5], 16: [32 * 3, 32 * 9]}
+DEPTH_BITS = [9, 10, 11]  # of tables as they are built
+WAYS_BITS = 2
+
+
+def spread(rng, row_masks, first_bit):
+    """Sets the masks' 16 columns from `first_bit` on to a product L U of random triangular matrices
+    with ones on the diagonal: then for every b the low b bits of the hash run through all values
+    while the low b bits of the key do, so that consecutive keys collide as late as can be."""
+    upper = [1 << row | rng.getrandbits(HASH_BITS - 1 - row) << row + 1 for row in range(HASH_BITS)]
+    for row in range(HASH_BITS):
+        columns = upper[row]
+        for j in range(row):
+            columns ^= upper[j] * rng.getrandbits(1)
+        mask = (1 << HASH_BITS) - 1 << first_bit
+        row_masks[row] = row_masks[row] & ~mask | columns << first_bit
+
+
+def rank(vectors):
+    basis = []
+    for vector in vectors:
+        for other in basis:
+            vector = min(vector, vector ^ other)
+        if vector:
+            basis.append(vector)
+    return len(basis)
+
+
+def reaches_all(row_masks, port_bit, address_bit):
+    """Whether as many keys as a table has places, of consecutive ports of consecutive addresses,
+    have all places of the way among their hashes."""
+    column = [sum((mask >> bit & 1) << row for row, mask in enumerate(row_masks))
+              for bit in range(KEY_BITS)]
+    for depth in DEPTH_BITS:
+        for ports in range(depth + WAYS_BITS + 1):
+            bits = [port_bit + i for i in range(ports)]
+            bits += [address_bit + i for i in range(depth + WAYS_BITS - ports)]
+            if rank(column[bit] & (1 << depth) - 1 for bit in bits) < depth:
+                return False
+    return True
+
+
 def hash_masks(ways):
     """Row b of way w selects the key bits whose parity is bit b of that way's hash (H3: Carter and
     Wegman, 1979). Drawn once from a fixed seed, so that card, model and driver agree for ever."""
     rng = random.Random(0x4641525249455200)
-    return [[rng.getrandbits(KEY_BITS) for _ in range(HASH_BITS)] for _ in range(ways)]
+    masks = [[rng.getrandbits(KEY_BITS) for _ in range(HASH_BITS)] for _ in range(ways)]
+    for row_masks in masks:
+        for port_bit, address_bits in COUNTED_BITS.items():
+            spread(rng, row_masks, port_bit)
+            for address_bit in address_bits:
+                spread(rng, row_masks, address_bit)
+                while not reaches_all(row_masks, port_bit, address_bit):
+                    spread(rng, row_masks, address_bit)
+    return masks
 
 
 def main():

@@ -107,24 +107,41 @@ std::array<Filters::Place, regs::kFilterWays> Filters::Places(const FilterKey& k
   return places;
 }
 
-absl::StatusOr<std::optional<Filters::Entry>> Filters::ReadPlace(regs::FilterTable table,
-                                                                 Place place) {
+absl::StatusOr<regs::FilterValue> Filters::ReadValue(regs::FilterTable table, Place place) {
   const regs::FilterCommand command = {
       .index = place.index, .way = place.way, .table = static_cast<uint32_t>(table)};
   if (auto status = window_.Write(regs::kRegFilterRead, command.Pack()); !status.ok()) {
     return status;
   }
-  const auto value_word = window_.Read(regs::kRegFilterValue);
-  if (!value_word.ok()) return value_word.status();
-  const auto value = regs::FilterValue::Unpack(*value_word);
-  if (!value.valid) return std::nullopt;
+  const auto word = window_.Read(regs::kRegFilterValue);
+  if (!word.ok()) return word.status();
+  return regs::FilterValue::Unpack(*word);
+}
+
+absl::StatusOr<std::optional<Filters::Entry>> Filters::ReadPlace(regs::FilterTable table,
+                                                                 Place place) {
+  const auto value = ReadValue(table, place);
+  if (!value.ok()) return value.status();
+  if (!value->valid) return std::nullopt;
   KeyWords words{};
   for (size_t i = 0; i < WordCount(table); ++i) {
     const auto word = window_.Read(regs::kRegFilterKey(i));
     if (!word.ok()) return word.status();
     words[i] = *word;
   }
-  return Entry{Unpack(table, words), static_cast<runtime::OwnerId>(value.owner)};
+  return Entry{Unpack(table, words), static_cast<runtime::OwnerId>(value->owner)};
+}
+
+absl::StatusOr<uint32_t> Filters::Count(regs::FilterTable table) {
+  uint32_t count = 0;
+  for (uint32_t way = 0; way < regs::kFilterWays; ++way) {
+    for (uint32_t index = 0; index < depth_[static_cast<size_t>(table)]; ++index) {
+      const auto value = ReadValue(table, {way, index});
+      if (!value.ok()) return value.status();
+      count += value->valid;
+    }
+  }
+  return count;
 }
 
 absl::Status Filters::WritePlace(Place place, const Entry& entry) {
@@ -217,11 +234,13 @@ absl::Status Filters::InstallNew(const Entry& entry) {
     if (auto status = visit(occupant, static_cast<int>(next)); !status.ok()) return status;
   }
   if (!free) {
+    const auto count = Count(entry.key.table);
+    if (!count.ok()) return count.status();
     return absl::ResourceExhaustedError(absl::StrFormat(
-        "filter table %s is full for this key: none of %d entries looked at can move (the table "
-        "has %d places)",
-        Name(entry.key.table), nodes.size(),
-        depth_[static_cast<size_t>(entry.key.table)] * regs::kFilterWays));
+        "filter table %s is full: %d of %d places are in use, and none of %d entries looked at can "
+        "move to make room; remove filters",
+        Name(entry.key.table), *count,
+        depth_[static_cast<size_t>(entry.key.table)] * regs::kFilterWays, nodes.size()));
   }
   // From the free end backwards: each occupant is copied before its old place is overwritten.
   Place to = *free;

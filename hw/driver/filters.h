@@ -44,7 +44,8 @@ class Filters {
       : window_(window), depth_(depth) {}
 
   // Sends what matches `key` to `owner`, whatever it was before. Entries in the way move to another
-  // of their places, and never miss meanwhile. kResourceExhausted if no place can be freed.
+  // of their places, and never miss meanwhile. kResourceExhausted, with how many entries there are
+  // in how many places, if no place can be freed; a table takes at least 90% before that.
   absl::Status Install(const FilterKey& key, runtime::OwnerId owner);
 
   // Nothing if there is no such filter.
@@ -52,6 +53,9 @@ class Filters {
 
   // kNotFound if there is none.
   absl::Status Remove(const FilterKey& key);
+
+  // Places in use, all read one by one.
+  absl::StatusOr<uint32_t> Count(regs::FilterTable table);
 
  private:
   struct Place {
@@ -66,6 +70,7 @@ class Filters {
 
   absl::Status Check(const FilterKey& key) const;
   std::array<Place, regs::kFilterWays> Places(const FilterKey& key) const;
+  absl::StatusOr<regs::FilterValue> ReadValue(regs::FilterTable table, Place place);
   absl::StatusOr<std::optional<Entry>> ReadPlace(regs::FilterTable table, Place place);
   absl::Status WritePlace(Place place, const Entry& entry);
   absl::Status ClearPlace(regs::FilterTable table, Place place);
