@@ -12,23 +12,41 @@ namespace farrier::runtime {
 // A row of the card's owner table: what a set of receive filters delivers to.
 enum class OwnerId : uint8_t {};
 
+// The card's verdict on one checksum of a received packet.
+enum class Checksum : uint8_t {
+  kUnchecked,  // not looked at
+  kNone,       // the packet has none (UDP over IPv4 with checksum 0)
+  kGood,
+  kBad,
+};
+
 // What the card says of a received packet.
 struct RxMetadata {
   Nanoseconds arrival = 0;  // card time of the first beat
   uint32_t rss_hash = 0;    // Toeplitz; 0 if the card has no RSS
-  uint32_t sequence = 0;    // per owner, without gaps in what is delivered or held
+  uint32_t sequence = 0;    // per owner, over all its queues, in the order of the wire
   OwnerId owner{};
-  uint16_t generation = 0;  // of the owner's row when the card decided
-  uint8_t l3_offset = 0;    // of the IP header in data(); 0 = none
-  uint8_t l4_offset = 0;    // of the UDP/TCP header in data(); 0 = none
-  bool was_held = false;    // was parked in the card during a blackout
+  uint16_t generation = 0;   // of the owner's row when the card decided
+  uint8_t l3_offset = 0;     // of the IP header in data(); 0 = none
+  uint8_t l4_offset = 0;     // of the UDP/TCP header in data(); 0 = none
+  uint8_t pacing_class = 0;  // what a ternary rule says of the packet, 0-63; 0 without one
+  Checksum l3_checksum = Checksum::kUnchecked;  // of the IPv4 header
+  Checksum l4_checksum = Checksum::kUnchecked;  // of UDP or TCP
+  bool was_held = false;                        // was parked in the card during a blackout
+  bool fragment = false;                        // of an IP packet
+  bool tunnel = false;                          // VXLAN or Geneve by its UDP port
+  bool bad_header = false;                      // a header is malformed, behind it nothing was read
+  bool pony = false;                            // UDP to one of the card's Pony ports
 };
 
 // What the card is told of a packet to send. Owner, generation and sequence are the port's.
 struct TxMetadata {
-  Nanoseconds departure = 0;     // card time; 0 = now
-  uint8_t pacing_class = 0;      // used when departure is 0
-  bool insert_checksum = false;  // IPv4 and UDP/TCP
+  // Card time at which the packet is to leave; the past is now. 0 = as its class allows. The card
+  // keeps the order of what it is given for the same time, so a flow's times must not decrease.
+  Nanoseconds departure = 0;
+  uint8_t pacing_class = 0;       // token bucket, 0-63, used when departure is 0
+  bool insert_checksum = false;   // IPv4 and UDP/TCP
+  bool report_departure = false;  // the port is to learn when it left
 };
 
 // A move-only view of one Ethernet frame in a buffer that belongs to a PacketPort. It must go back

@@ -53,6 +53,10 @@ absl::StatusOr<CardInfo> Identify(CsrWindow& window) {
   for (uint32_t i = 0; i < info.filter_depth.size(); ++i) {
     info.filter_depth[i] = read(regs::kRegFilterDepth(i));
   }
+  if (info.capabilities.pacing) {
+    info.tx_cells = read(regs::kRegTxCells);
+    info.pacing_slots = read(regs::kRegPacingSlots);
+  }
   const uint32_t mac_lo = read(regs::kRegMacLo);
   const uint32_t mac_hi = read(regs::kRegMacHi);
   const uint64_t mac = static_cast<uint64_t>(mac_hi) << 32 | mac_lo;
@@ -73,7 +77,28 @@ absl::StatusOr<CardInfo> Identify(CsrWindow& window) {
       return Refused(absl::StrFormat("FILTER_DEPTH reads %d, not a power of two", depth));
     }
   }
+  if (info.capabilities.pacing && (info.tx_cells == 0 || info.pacing_slots == 0)) {
+    return Refused(absl::StrFormat("it paces, but TX_CELLS reads %d and PACING_SLOTS %d",
+                                   info.tx_cells, info.pacing_slots));
+  }
   return info;
+}
+
+std::vector<std::string> CapabilityNames(const regs::Capabilities& capabilities) {
+  std::vector<std::string> names;
+  const auto add = [&](bool present, const char* name) {
+    if (present) names.emplace_back(name);
+  };
+  add(capabilities.exact_filters, "exact_filters");
+  add(capabilities.hold, "hold");
+  add(capabilities.pacing, "pacing");
+  add(capabilities.rss, "rss");
+  add(capabilities.ternary, "ternary");
+  add(capabilities.rx_checksum, "rx_checksum");
+  add(capabilities.tx_checksum, "tx_checksum");
+  add(capabilities.tx_guard, "tx_guard");
+  add(capabilities.heartbeat, "heartbeat");
+  return names;
 }
 
 absl::Status SetEpoch(CsrWindow& window, uint32_t epoch) {

@@ -2,9 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engines/runtime/clock.h"
 #include "hw/driver/csr_window.h"
 #include "hw/regs/registers.h"
 
@@ -20,9 +23,19 @@ struct CardInfo {
   uint32_t hold_cells = 0;
   uint32_t mtu = 0;                        // bytes of frame without FCS
   std::array<uint32_t, 4> filter_depth{};  // entries per way of each FilterTable
+  uint32_t tx_cells = 0;      // 512 B cells of TX memory; 0 without the pacing capability
+  uint32_t pacing_slots = 0;  // of the departure calendar, regs::kSlotNs each; 0 without it
   std::array<uint8_t, 6> mac{};
   bool link_up = false;
+
+  // How far ahead of the card's time a departure may lie; 0 without the pacing capability.
+  runtime::Nanoseconds pacing_horizon() const {
+    return runtime::Nanoseconds{pacing_slots} * regs::kSlotNs;
+  }
 };
+
+// What the card can do, by name: "exact_filters", "hold", ...
+std::vector<std::string> CapabilityNames(const regs::Capabilities& capabilities);
 
 // Reads it, and refuses what this driver cannot drive: no Farrier card, another major version, no
 // exact filters, no hold, or numbers outside the contract.

@@ -17,6 +17,20 @@ void Store(std::span<uint8_t> bytes, size_t at, T value) {
   for (size_t i = 0; i < sizeof(T); ++i) bytes[at + i] = static_cast<uint8_t>(value >> (8 * i));
 }
 
+runtime::Checksum Verdict(uint8_t bits) {
+  switch (static_cast<regs::ChecksumState>(bits & 3)) {
+    case regs::ChecksumState::kUnchecked:
+      break;
+    case regs::ChecksumState::kNone:
+      return runtime::Checksum::kNone;
+    case regs::ChecksumState::kGood:
+      return runtime::Checksum::kGood;
+    case regs::ChecksumState::kBad:
+      return runtime::Checksum::kBad;
+  }
+  return runtime::Checksum::kUnchecked;
+}
+
 }  // namespace
 
 std::span<const uint8_t> WithoutPadding(std::span<const uint8_t> bytes) {
@@ -39,6 +53,7 @@ std::optional<RxPrefix> DecodeRx(std::span<const uint8_t> bytes) {
       if (frame == 0) return std::nullopt;
       break;
     case regs::PrefixKind::kMark:
+    case regs::PrefixKind::kSent:
       if (bytes.size() != regs::kMarkBytes) return std::nullopt;
       break;
     default:
@@ -46,10 +61,7 @@ std::optional<RxPrefix> DecodeRx(std::span<const uint8_t> bytes) {
   }
   const uint8_t flags = bytes[regs::prefix::kFlags];
   const uint8_t checksums = bytes[regs::prefix::kChecksums];
-  prefix.l3_checksum = static_cast<regs::ChecksumState>(checksums & 3);
-  prefix.l4_checksum = static_cast<regs::ChecksumState>((checksums >> 2) & 3);
-  prefix.fragment = flags & regs::prefix::kFlagFragment;
-  prefix.tunnel = flags & regs::prefix::kFlagTunnel;
+  prefix.tx_released = Load<uint32_t>(bytes, regs::prefix::kTxReleased);
   prefix.metadata = {
       .arrival = Load<runtime::Nanoseconds>(bytes, regs::prefix::kTime),
       .rss_hash = Load<uint32_t>(bytes, regs::prefix::kRssHash),
@@ -58,7 +70,14 @@ std::optional<RxPrefix> DecodeRx(std::span<const uint8_t> bytes) {
       .generation = Load<uint16_t>(bytes, regs::prefix::kGeneration),
       .l3_offset = bytes[regs::prefix::kL3Offset],
       .l4_offset = bytes[regs::prefix::kL4Offset],
+      .pacing_class = bytes[regs::prefix::kPacingClass],
+      .l3_checksum = Verdict(checksums),
+      .l4_checksum = Verdict(checksums >> 2),
       .was_held = (flags & regs::prefix::kFlagWasHeld) != 0,
+      .fragment = (flags & regs::prefix::kFlagFragment) != 0,
+      .tunnel = (flags & regs::prefix::kFlagTunnel) != 0,
+      .bad_header = (flags & regs::prefix::kFlagBadHeader) != 0,
+      .pony = (flags & regs::prefix::kFlagPony) != 0,
   };
   if (prefix.metadata.l3_offset > frame || prefix.metadata.l4_offset > frame) return std::nullopt;
   return prefix;
@@ -68,8 +87,12 @@ void EncodeTx(const TxPrefix& prefix, std::span<uint8_t, regs::kPrefixBytes> out
   std::ranges::fill(out, uint8_t{0});
   for (const auto& fixed : regs::prefix::kFixed) out[fixed.offset] = fixed.value;
   out[regs::prefix::kKind] = static_cast<uint8_t>(regs::PrefixKind::kPacket);
-  out[regs::prefix::kFlags] =
-      prefix.metadata.insert_checksum ? regs::prefix::kFlagInsertChecksum : uint8_t{0};
+  if (prefix.metadata.insert_checksum) {
+    out[regs::prefix::kFlags] |= regs::prefix::kFlagInsertChecksum;
+  }
+  if (prefix.metadata.report_departure) {
+    out[regs::prefix::kFlags] |= regs::prefix::kFlagReportDeparture;
+  }
   out[regs::prefix::kOwner] = static_cast<uint8_t>(prefix.owner);
   out[regs::prefix::kPacingClass] = prefix.metadata.pacing_class;
   Store(out, regs::prefix::kGeneration, prefix.generation);

@@ -12,11 +12,11 @@ namespace farrier::driver {
 // What the card writes ahead of a packet for the host.
 struct RxPrefix {
   regs::PrefixKind kind = regs::PrefixKind::kPacket;
-  regs::ChecksumState l3_checksum = regs::ChecksumState::kUnchecked;
-  regs::ChecksumState l4_checksum = regs::ChecksumState::kUnchecked;
-  bool fragment = false;
-  bool tunnel = false;
-  runtime::RxMetadata metadata;  // for MARK: owner, generation, and the cut as sequence
+  uint32_t tx_released =
+      0;  // TX cells the owner has been given back since the card's reset (wraps)
+  // For MARK: owner, generation, and the cut as sequence. For SENT: owner, generation, sequence of
+  // the TX packet, and when it left as arrival.
+  runtime::RxMetadata metadata;
 };
 
 // What the host writes ahead of a packet for the card.
@@ -32,8 +32,8 @@ struct TxPrefix {
 std::span<const uint8_t> WithoutPadding(std::span<const uint8_t> bytes);
 
 // Reads the prefix of `bytes`, a whole packet as the card delivered it. Nothing if it is not a
-// prefix: too short, other constant bytes, an unknown kind, a MARK of another length, or header
-// offsets beyond the frame.
+// prefix: too short, other constant bytes, an unknown kind, a MARK or SENT of another length, or
+// header offsets beyond the frame.
 std::optional<RxPrefix> DecodeRx(std::span<const uint8_t> bytes);
 
 // Writes all 64 bytes of a prefix.

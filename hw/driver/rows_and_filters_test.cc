@@ -137,73 +137,6 @@ TEST_F(FiltersTest, KeysThatATableCannotHoldAreRefused) {
   EXPECT_EQ(none.Remove(UdpListen(1, 1)).code(), absl::StatusCode::kInvalidArgument);
 }
 
-// A window through which a reader looks for known filters before each access of the writer.
-class WatchedWindow final : public CsrWindow {
- public:
-  WatchedWindow(CsrWindow& window, std::function<void()> before)
-      : window_(window), before_(std::move(before)) {}
-  absl::StatusOr<uint32_t> Read(uint32_t offset) override { return window_.Read(offset); }
-  absl::Status Write(uint32_t offset, uint32_t value) override {
-    auto status = window_.Write(offset, value);
-    if (offset == regs::kRegFilterCommit) before_();
-    return status;
-  }
-
- private:
-  CsrWindow& window_;
-  std::function<void()> before_;
-};
-
-TEST_F(FiltersTest, MovingEntriesNeverMissUntilTheTableIsFull) {
-  // What the card's data path sees: a table read place by place, with nothing of the writer's.
-  std::map<uint16_t, runtime::OwnerId> installed;
-  int commits = 0;
-  const auto all_there = [&] {
-    ++commits;
-    std::map<uint16_t, runtime::OwnerId> seen;
-    for (uint32_t way = 0; way < regs::kFilterWays; ++way) {
-      for (uint32_t index = 0; index < 16; ++index) {
-        // Staged registers are the writer's: put them back.
-        std::array<uint32_t, 5> staged;
-        for (int i = 0; i < 4; ++i) staged[i] = card_.ReadCsr(regs::kRegFilterKey(i));
-        staged[4] = card_.ReadCsr(regs::kRegFilterValue);
-        card_.WriteCsr(regs::kRegFilterRead,
-                       regs::FilterCommand{.index = index, .way = way, .table = 1}.Pack());
-        const auto value = regs::FilterValue::Unpack(card_.ReadCsr(regs::kRegFilterValue));
-        const uint16_t port = card_.ReadCsr(regs::kRegFilterKey(0));
-        for (int i = 0; i < 4; ++i) card_.WriteCsr(regs::kRegFilterKey(i), staged[i]);
-        card_.WriteCsr(regs::kRegFilterValue, staged[4]);
-        if (!value.valid) continue;
-        EXPECT_EQ(FilterIndex(UdpListen(0x0A000001, port), way, 16), index);
-        seen[port] = static_cast<runtime::OwnerId>(value.owner);
-      }
-    }
-    for (const auto& [port, owner] : installed) {
-      ASSERT_TRUE(seen.contains(port)) << port << " missing at commit " << commits;
-      ASSERT_EQ(seen[port], owner);
-    }
-  };
-  WatchedWindow watched(window_, all_there);
-  Filters filters(watched, {16, 16, 8, 8});
-  absl::Status status;
-  uint16_t port = 1;
-  for (; status.ok(); ++port) {
-    const auto owner = static_cast<runtime::OwnerId>(port % 251);
-    status = filters.Install(UdpListen(0x0A000001, port), owner);
-    if (status.ok()) installed[port] = owner;
-  }
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(status.message(), testing::HasSubstr("V4_LISTEN is full"));
-  EXPECT_GE(installed.size(), 48u) << "of 64 places";
-  EXPECT_GT(commits, static_cast<int>(installed.size())) << "something had to move";
-  while (!installed.empty()) {
-    const auto [p, owner] = *installed.begin();
-    installed.erase(p);
-    EXPECT_EQ(*filters.Find(UdpListen(0x0A000001, p)), owner);
-    EXPECT_TRUE(filters.Remove(UdpListen(0x0A000001, p)).ok());
-  }
-}
-
 TEST_F(FiltersTest, AMoveThatWasCutShortLeavesNothingBehind) {
   const auto key = UdpListen(1, 2);
   ASSERT_TRUE(filters_.Install(key, runtime::OwnerId{5}).ok());
@@ -271,6 +204,12 @@ TEST(CardInfo, WhatCannotBeDrivenIsRefusedWithTheReason) {
   EXPECT_THAT(Identify(window).status().message(), testing::HasSubstr("FILTER_DEPTH reads 100"));
   card.csr[regs::kRegFilterDepth(2)] = 128;
   EXPECT_TRUE(Identify(window).ok());
+  card.csr[regs::kRegCapabilities] =
+      regs::Capabilities{.exact_filters = 1, .hold = 1, .pacing = 1}.Pack();
+  card.csr[regs::kRegTxCells] = 4096;
+  EXPECT_THAT(Identify(window).status().message(), testing::HasSubstr("PACING_SLOTS 0"));
+  card.csr[regs::kRegPacingSlots] = 4096;
+  EXPECT_EQ(Identify(window)->pacing_horizon(), 262'144);
 }
 
 }  // namespace
