@@ -13,8 +13,8 @@ class PacketPort {
  public:
   virtual ~PacketPort() = default;
 
-  // Receives up to out.size() packets in the owner's order into out[0..n) and returns n. Frames
-  // are as they came from the wire: nothing in them is checked.
+  // Receives up to out.size() packets into out[0..n) and returns n; those of a flow in their order.
+  // Frames are as they came from the wire: nothing in them is checked.
   virtual size_t RxBurst(std::span<Packet> out) = 0;
 
   // Gives received packets back; they become empty.
@@ -27,9 +27,9 @@ class PacketPort {
   // Sends reserved packets in order; they become empty. A packet of length 0 is given back unsent.
   virtual void Commit(std::span<Packet> packets) = 0;
 
-  // Becomes readable when a packet arrives after ArmRxEvent(); -1 if the port has none (poll it).
-  // The port consumes the event itself: only wait on it.
-  virtual int RxEventFd() const = 0;
+  // Some become readable when a packet arrives after ArmRxEvent(); none: the port is to be polled.
+  // The port consumes the events itself: only wait on them. The same for the port's whole life.
+  virtual std::span<const int> RxEventFds() const = 0;
 
   // Asks for the event. Returns false if packets are waiting already: do not sleep.
   virtual bool ArmRxEvent() = 0;

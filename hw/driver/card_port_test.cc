@@ -32,7 +32,8 @@ TEST(CardPort, StripsThePrefixAndFillsMetadata) {
   FakeCard card;
   CardPort port(card, kOptions);
   std::vector<uint8_t> frame(77, 0x11);
-  port.Deliver(RxPacketBytes({.generation = 5, .sequence = 42, .was_held = true, .frame = frame}));
+  port.Deliver(kPlace.second,
+               RxPacketBytes({.generation = 5, .sequence = 42, .was_held = true, .frame = frame}));
   std::array<runtime::Packet, 4> out;
   ASSERT_EQ(port.RxBurst(out), 1u);
   EXPECT_THAT(out[0].bytes(), testing::ElementsAreArray(frame));
@@ -47,7 +48,7 @@ TEST(CardPort, CreditsAreGrantedAtFirstAndAsBuffersComeBack) {
   FakeCard card;
   CardPort port(card, kOptions);
   EXPECT_EQ(card.credits[kPlace], 4u);
-  for (int i = 0; i < 4; ++i) port.Deliver(RxPacketBytes({}));
+  for (int i = 0; i < 4; ++i) port.Deliver(kPlace.second, RxPacketBytes({}));
   std::array<runtime::Packet, 4> out;
   ASSERT_EQ(port.RxBurst(out), 4u);
   EXPECT_EQ(card.credits[kPlace], 4u);
@@ -60,7 +61,8 @@ TEST(CardPort, CreditsAreGrantedAtFirstAndAsBuffersComeBack) {
 TEST(CardPort, APacketWithoutACreditIsDroppedAndCounted) {
   FakeCard card;
   CardPort port(card, kOptions);
-  for (int i = 0; i < 5; ++i) port.Deliver(RxPacketBytes({.sequence = static_cast<uint32_t>(i)}));
+  for (int i = 0; i < 5; ++i)
+    port.Deliver(kPlace.second, RxPacketBytes({.sequence = static_cast<uint32_t>(i)}));
   std::array<runtime::Packet, 8> out;
   EXPECT_EQ(port.RxBurst(out), 4u);
   EXPECT_EQ(port.counters().rx_no_buffer, 1u);
@@ -70,8 +72,8 @@ TEST(CardPort, APacketWithoutACreditIsDroppedAndCounted) {
 TEST(CardPort, MarksAreSwallowedAndRemembered) {
   FakeCard card;
   CardPort port(card, kOptions);
-  port.Deliver(RxPacketBytes({}));
-  port.Deliver(MarkBytes(1, 6));
+  port.Deliver(kPlace.second, RxPacketBytes({}));
+  port.Deliver(kPlace.second, MarkBytes(1, 6));
   EXPECT_FALSE(port.MarkSeen(6));
   std::array<runtime::Packet, 4> out;
   EXPECT_EQ(port.RxBurst(out), 1u);
@@ -86,7 +88,7 @@ TEST(CardPort, AMarkOfGenerationZeroIsNotSeenBeforeItCame) {
   FakeCard card;
   CardPort port(card, kOptions);
   EXPECT_FALSE(port.MarkSeen(0));
-  port.Deliver(MarkBytes(1, 0));
+  port.Deliver(kPlace.second, MarkBytes(1, 0));
   std::array<runtime::Packet, 1> out;
   EXPECT_EQ(port.RxBurst(out), 0u);
   EXPECT_TRUE(port.MarkSeen(0));
@@ -97,10 +99,10 @@ TEST(CardPort, OtherOwnersAndBadPrefixesAreDroppedAndCounted) {
   CardPort port(card, kOptions);
   auto bad = RxPacketBytes({});
   bad[14] = 0;
-  port.Deliver(bad);
-  port.Deliver(RxPacketBytes({.owner = 2}));
-  port.Deliver(MarkBytes(2, 1));
-  port.Deliver({});
+  port.Deliver(kPlace.second, bad);
+  port.Deliver(kPlace.second, RxPacketBytes({.owner = 2}));
+  port.Deliver(kPlace.second, MarkBytes(2, 1));
+  port.Deliver(kPlace.second, {});
   std::array<runtime::Packet, 4> out;
   EXPECT_EQ(port.RxBurst(out), 0u);
   EXPECT_EQ(port.counters().rx_bad_prefix, 2u);
@@ -176,11 +178,206 @@ TEST(CardPort, NeverLendsMoreThanTheCardCanTake) {
   port.Commit(std::span(out).first(2));
 }
 
+constexpr CardPortOptions TwoQueues() {
+  CardPortOptions options = kOptions;
+  options.queues = 2;
+  return options;
+}
+
+TEST(CardPort, EveryQueueHasCreditsOfItsOwn) {
+  FakeCard card;
+  CardPort port(card, TwoQueues());
+  EXPECT_EQ(card.credits[kPlace], 4u);
+  EXPECT_EQ(card.credits[(std::pair{1, 3})], 4u);
+  port.Deliver(2, RxPacketBytes({}));
+  port.Deliver(3, RxPacketBytes({}));
+  port.Deliver(3, RxPacketBytes({}));
+  port.Deliver(4, RxPacketBytes({}));
+  port.Deliver(1, RxPacketBytes({}));
+  EXPECT_EQ(port.counters().rx_no_buffer, 2u) << "queues of others";
+  std::array<runtime::Packet, 4> out;
+  ASSERT_EQ(port.RxBurst(out), 3u);
+  port.Release(out);
+  EXPECT_EQ(card.credits[kPlace], 5u);
+  EXPECT_EQ(card.credits[(std::pair{1, 3})], 6u);
+  EXPECT_EQ(port.counters().rx_of_queue[0], 1u);
+  EXPECT_EQ(port.counters().rx_of_queue[1], 2u);
+  EXPECT_EQ(port.counters().rx_packets, 3u);
+}
+
+TEST(CardPort, QueuesTakeTurnsAndKeepTheirOrder) {
+  FakeCard card;
+  CardPort port(card, TwoQueues());
+  for (uint32_t i = 0; i < 4; ++i) port.Deliver(2, RxPacketBytes({.sequence = i}));
+  port.Deliver(3, RxPacketBytes({.sequence = 100}));
+  port.Deliver(3, RxPacketBytes({.sequence = 101}));
+  std::array<runtime::Packet, 3> out;
+  std::vector<uint32_t> sequences;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(port.RxBurst(out), 3u);
+    for (const auto& packet : out) sequences.push_back(packet.rx.sequence);
+    port.Release(out);
+  }
+  EXPECT_THAT(sequences, testing::ElementsAre(0, 100, 1, 101, 2, 3));
+}
+
+TEST(CardPort, ItIsDrainedWhenTheMarkHasComeOnEveryQueue) {
+  FakeCard card;
+  CardPort port(card, TwoQueues());
+  std::array<runtime::Packet, 1> out;
+  port.Deliver(2, MarkBytes(1, 6));
+  EXPECT_EQ(port.RxBurst(out), 0u);
+  EXPECT_FALSE(port.MarkSeen(6));
+  port.Deliver(3, MarkBytes(1, 5));
+  EXPECT_EQ(port.RxBurst(out), 0u);
+  EXPECT_FALSE(port.MarkSeen(6)) << "of another generation";
+  port.Deliver(3, MarkBytes(1, 6));
+  EXPECT_FALSE(port.ArmRxEvent()) << "any queue counts";
+  EXPECT_EQ(port.RxBurst(out), 0u);
+  EXPECT_TRUE(port.MarkSeen(6));
+  EXPECT_EQ(port.counters().marks, 3u);
+}
+
+// Room for ten packets of up to two cells.
+class TxCellsTest : public testing::Test {
+ protected:
+  static CardPortOptions Options() {
+    CardPortOptions options = kOptions;
+    options.tx_buffers = 64;
+    options.max_frame = 1000;
+    return options;
+  }
+
+  TxCellsTest() {
+    port_.SetGeneration(7, TxCells{.quota = 20, .taken = kTaken, .released = kTaken});
+  }
+
+  void Send(int packets, uint32_t length) {
+    for (int i = 0; i < packets; ++i) SendOne(port_, 1, length);
+  }
+  size_t MayReserve() {
+    std::array<runtime::Packet, 64> out;
+    const size_t n = port_.Reserve(out);
+    port_.Commit(std::span(out).first(n));
+    return n;
+  }
+  void Receive(uint32_t released, regs::PrefixKind kind = regs::PrefixKind::kPacket) {
+    auto bytes = RxPacketBytes({.kind = kind, .frame = std::vector<uint8_t>(64)});
+    for (int i = 0; i < 4; ++i) bytes[regs::prefix::kTxReleased + i] = released >> (8 * i);
+    port_.Deliver(kPlace.second, bytes);
+    std::array<runtime::Packet, 1> out;
+    port_.Release(std::span(out).first(port_.RxBurst(out)));
+  }
+  std::vector<bool> ReportsAsked() {
+    std::vector<bool> asked;
+    for (const auto& sent : card_.from_host[kPlace]) {
+      asked.push_back((sent[regs::prefix::kFlags] & regs::prefix::kFlagReportDeparture) != 0);
+    }
+    return asked;
+  }
+
+  static constexpr uint32_t kTaken = 0xFFFFFFF8;  // about to wrap
+  FakeCard card_;
+  CardPort port_{card_, Options()};
+};
+
+TEST_F(TxCellsTest, NeverMoreIsLentThanTheQuotaHasRoomFor) {
+  EXPECT_EQ(MayReserve(), 10u) << "any could be as long as can be";
+  Send(9, 513);  // two cells each
+  EXPECT_EQ(MayReserve(), 1u);
+  EXPECT_FALSE(port_.OutOfTxCells());
+  Send(1, 60);  // one
+  EXPECT_EQ(MayReserve(), 0u);
+  EXPECT_TRUE(port_.OutOfTxCells());
+  EXPECT_EQ(port_.counters().tx_no_cells, 1u);
+}
+
+TEST_F(TxCellsTest, WhatIsLentCountsUntilItComesBack) {
+  std::array<runtime::Packet, 6> lent;
+  ASSERT_EQ(port_.Reserve(lent), 6u);
+  EXPECT_EQ(MayReserve(), 4u);
+  lent[0].set_length(100);
+  port_.Commit(lent);
+  EXPECT_EQ(MayReserve(), 9u);
+}
+
+TEST_F(TxCellsTest, EveryPacketTellsWhatWasGivenBack) {
+  Send(10, 1000);
+  EXPECT_EQ(MayReserve(), 0u);
+  Receive(kTaken + 4);
+  EXPECT_EQ(MayReserve(), 2u);
+  EXPECT_FALSE(port_.OutOfTxCells());
+  Receive(kTaken + 2);
+  EXPECT_EQ(MayReserve(), 2u) << "an older one, from another queue";
+  Receive(kTaken + 20);
+  EXPECT_EQ(MayReserve(), 10u);
+}
+
+TEST_F(TxCellsTest, ADepartureReportTellsItTooAndIsSwallowed) {
+  Send(10, 1000);
+  Receive(kTaken + 20, regs::PrefixKind::kSent);
+  EXPECT_EQ(MayReserve(), 10u);
+  EXPECT_EQ(port_.counters().departures_reported, 1u);
+  EXPECT_EQ(port_.counters().rx_packets, 0u);
+}
+
+TEST_F(TxCellsTest, ReportsAreAskedForOnlyWhenTheQuotaRunsLow) {
+  Send(10, 1000);
+  EXPECT_THAT(ReportsAsked(), testing::ElementsAre(false, false, false, false, false, true, true,
+                                                   true, true, true));
+  card_.from_host.clear();
+  Receive(kTaken + 20);
+  Send(5, 1000);
+  EXPECT_THAT(ReportsAsked(), testing::Each(false));
+}
+
+TEST_F(TxCellsTest, CellsThatAPredecessorGaveBackAreNotCountedTwice) {
+  Receive(kTaken + 30);
+  EXPECT_EQ(MayReserve(), 10u);
+  Send(10, 1000);
+  EXPECT_EQ(MayReserve(), 0u);
+  Receive(kTaken + 32);
+  EXPECT_EQ(MayReserve(), 1u);
+}
+
+TEST_F(TxCellsTest, TheRegistersHelpWhereReportsGotLost) {
+  Send(10, 1000);
+  EXPECT_EQ(MayReserve(), 0u);
+  // Four were dropped; the card does not know of two yet: nothing can be said of those.
+  const TxCells on_card = {.quota = 20, .taken = kTaken + 12, .released = kTaken + 12};
+  port_.SyncTxCells(8, on_card);
+  EXPECT_EQ(MayReserve(), 6u);
+  port_.SyncTxCells(10, on_card);
+  EXPECT_EQ(MayReserve(), 10u);
+}
+
+TEST_F(TxCellsTest, WithoutPacingThereIsNoLimit) {
+  port_.SetGeneration(8);
+  EXPECT_EQ(MayReserve(), 64u);
+  Receive(0);
+  Send(60, 1000);
+  EXPECT_EQ(MayReserve(), 64u);
+  EXPECT_THAT(ReportsAsked(), testing::Each(false));
+}
+
+TEST(CardPort, CountsWhatHasADepartureTime) {
+  FakeCard card;
+  CardPort port(card, kOptions);
+  port.SetGeneration(1);
+  std::array<runtime::Packet, 2> packets;
+  ASSERT_EQ(port.Reserve(packets), 2u);
+  packets[0].tx.departure = 5;
+  for (auto& packet : packets) packet.set_length(60);
+  port.Commit(packets);
+  EXPECT_EQ(port.counters().tx_timed, 1u);
+  EXPECT_EQ(port.counters().tx_packets, 2u);
+}
+
 TEST(CardPort, AskedToSleepWithPacketsWaitingItSaysNo) {
   FakeCard card;
   CardPort port(card, kOptions);
   EXPECT_TRUE(port.ArmRxEvent());
-  port.Deliver(RxPacketBytes({}));
+  port.Deliver(kPlace.second, RxPacketBytes({}));
   EXPECT_FALSE(port.ArmRxEvent());
 }
 

@@ -29,9 +29,11 @@ std::string EthdevFunction::VirtioUser(const std::string& socket, size_t queues,
 
 absl::StatusOr<std::unique_ptr<EthdevFunction>> EthdevFunction::Open(
     const EthdevFunctionOptions& options) {
-  if (options.owners.empty() || options.owners.size() > regs::kMaxQueues) {
-    return absl::InvalidArgumentError(absl::StrFormat("a function has 1 to %d queue pairs, not %d",
-                                                      regs::kMaxQueues, options.owners.size()));
+  const size_t queues = options.owners.size() * options.queues_per_owner;
+  if (queues == 0 || queues > regs::kMaxQueues) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("a function has 1 to %d queue pairs, not %d with %d for each of %d owners",
+                        regs::kMaxQueues, queues, options.queues_per_owner, options.owners.size()));
   }
   if (options.descriptors < 64 || !std::has_single_bit(options.descriptors)) {
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -49,8 +51,25 @@ absl::StatusOr<std::unique_ptr<EthdevFunction>> EthdevFunction::Open(
   return function;
 }
 
+absl::StatusOr<rte_mempool*> EthdevFunction::MakePool(const EthdevFunctionOptions& options,
+                                                      uint32_t queue, const char* kind) {
+  const uint32_t room = RTE_PKTMBUF_HEADROOM + regs::kPrefixBytes + options.max_frame;
+  const uint32_t buffers = options.descriptors + kSpareBuffers;
+  const std::string name = absl::StrFormat("p%d.%d.%s", port_, queue, kind);
+  // No cache: engines run on threads of their own, and a pool that is counted exactly says
+  // how many descriptors are in use.
+  rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), buffers, 0, 0, room, SOCKET_ID_ANY);
+  if (pool == nullptr) {
+    return absl::ResourceExhaustedError(absl::StrFormat("no memory for %d packets of %d bytes: %s",
+                                                        buffers, room, rte_strerror(rte_errno)));
+  }
+  pools_.push_back(pool);
+  return pool;
+}
+
 absl::Status EthdevFunction::Configure(const EthdevFunctionOptions& options) {
-  const auto queues = static_cast<uint16_t>(options.owners.size());
+  const uint32_t each = options.queues_per_owner;
+  const auto queues = static_cast<uint16_t>(options.owners.size() * each);
   rte_eth_conf conf = {};
   conf.intr_conf.rxq = 1;
   int error = rte_eth_dev_configure(port_, queues, queues, &conf);
@@ -61,41 +80,38 @@ absl::Status EthdevFunction::Configure(const EthdevFunctionOptions& options) {
   }
   if (error < 0) return DpdkError("rte_eth_dev_configure", error);
 
-  const uint32_t room = RTE_PKTMBUF_HEADROOM + regs::kPrefixBytes + options.max_frame;
-  const uint32_t buffers = options.descriptors + kSpareBuffers;
+  rte_eth_dev_info info;
+  rte_eth_dev_info_get(port_, &info);
+  rte_eth_txconf txconf = info.default_txconf;
+  txconf.tx_free_thresh = options.descriptors - 4;  // look for free descriptors at every send
   for (uint16_t queue = 0; queue < queues; ++queue) {
-    std::unique_ptr<EthdevPort> port(new EthdevPort(options.owners[queue], port_, queue));
-    for (const char* kind : {"rx", "tx"}) {
-      const std::string name = absl::StrFormat("p%d.%d.%s", port_, queue, kind);
-      // No cache: engines run on threads of their own, and a pool that is counted exactly says
-      // how many descriptors are in use.
-      rte_mempool* pool = rte_pktmbuf_pool_create(name.c_str(), buffers, 0, 0, room, SOCKET_ID_ANY);
-      if (pool == nullptr) {
-        return absl::ResourceExhaustedError(absl::StrFormat(
-            "no memory for %d packets of %d bytes: %s", buffers, room, rte_strerror(rte_errno)));
-      }
-      pools_.push_back(pool);
-    }
-    port->rx_pool_ = pools_[pools_.size() - 2];
-    port->tx_pool_ = pools_.back();
-    port->tx_descriptors_ = options.descriptors;
-    port->max_frame_ = options.max_frame;
-    error = rte_eth_rx_queue_setup(port_, queue, options.descriptors, SOCKET_ID_ANY, nullptr,
-                                   port->rx_pool_);
+    const auto rx_pool = MakePool(options, queue, "rx");
+    if (!rx_pool.ok()) return rx_pool.status();
+    error =
+        rte_eth_rx_queue_setup(port_, queue, options.descriptors, SOCKET_ID_ANY, nullptr, *rx_pool);
     if (error < 0) return DpdkError("rte_eth_rx_queue_setup", error);
-    rte_eth_dev_info info;
-    rte_eth_dev_info_get(port_, &info);
-    rte_eth_txconf txconf = info.default_txconf;
-    txconf.tx_free_thresh = options.descriptors - 4;  // look for free descriptors at every send
+    // Queue pairs come in pairs; an owner sends on its first.
     error = rte_eth_tx_queue_setup(port_, queue, options.descriptors, SOCKET_ID_ANY, &txconf);
     if (error < 0) return DpdkError("rte_eth_tx_queue_setup", error);
+  }
+  for (size_t i = 0; i < options.owners.size(); ++i) {
+    const auto first = static_cast<uint16_t>(i * each);
+    std::unique_ptr<EthdevPort> port(new EthdevPort(options.owners[i], port_, first, each));
+    const auto tx_pool = MakePool(options, first, "tx");
+    if (!tx_pool.ok()) return tx_pool.status();
+    port->tx_pool_ = *tx_pool;
+    port->tx_descriptors_ = options.descriptors;
+    port->max_frame_ = options.max_frame;
     ports_.push_back(std::move(port));
   }
   error = rte_eth_dev_start(port_);
   if (error < 0) return DpdkError("rte_eth_dev_start", error);
-  for (uint16_t queue = 0; events && queue < queues; ++queue) {
-    ports_[queue]->event_fd_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, queue);
-    rte_eth_dev_rx_intr_disable(port_, queue);
+  for (auto& port : ports_) {
+    for (uint32_t queue = 0; events && queue < each; ++queue) {
+      const uint16_t dpdk_queue = port->DpdkQueue(queue);
+      port->event_fds_.push_back(rte_eth_dev_rx_intr_ctl_q_get_fd(port_, dpdk_queue));
+      rte_eth_dev_rx_intr_disable(port_, dpdk_queue);
+    }
   }
   return absl::OkStatus();
 }

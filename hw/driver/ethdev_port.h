@@ -15,7 +15,7 @@ struct rte_mempool;
 
 namespace farrier::driver {
 
-// An OwnerPort on one queue pair of a DPDK port. Made by EthdevFunction.
+// An OwnerPort on queue pairs of a DPDK port. Made by EthdevFunction.
 class EthdevPort final : public OwnerPort {
  public:
   ~EthdevPort() override;
@@ -24,32 +24,39 @@ class EthdevPort final : public OwnerPort {
   void Release(std::span<runtime::Packet> packets) override;
   size_t Reserve(std::span<runtime::Packet> out) override;
   void Commit(std::span<runtime::Packet> packets) override;
-  int RxEventFd() const override { return event_fd_; }
+  std::span<const int> RxEventFds() const override { return event_fds_; }
   bool ArmRxEvent() override;
 
  private:
   friend class EthdevFunction;
   static constexpr size_t kBurst = 64;
 
-  EthdevPort(runtime::OwnerId owner, uint16_t port, uint16_t queue)
-      : OwnerPort(owner), port_(port), queue_(queue) {}
+  // Received while the event was being armed, and still to be returned by RxBurst.
+  struct Early {
+    std::array<rte_mbuf*, kBurst> packets;
+    size_t begin = 0;
+    size_t end = 0;
+  };
 
+  EthdevPort(runtime::OwnerId owner, uint16_t port, uint16_t first_queue, uint32_t queues)
+      : OwnerPort(owner, queues), port_(port), first_queue_(first_queue), early_(queues) {}
+
+  uint16_t DpdkQueue(uint32_t queue) const { return static_cast<uint16_t>(first_queue_ + queue); }
+  // Takes what has come on a queue, as far as there is room behind out[n].
+  void ReceiveFrom(uint32_t queue, std::span<runtime::Packet> out, size_t& n);
   // Hands the packets in waiting_ to the device, as many as it takes.
   void Flush();
   void Disarm();
 
   const uint16_t port_;
-  const uint16_t queue_;
+  const uint16_t first_queue_;
   uint16_t tx_descriptors_ = 0;
   uint32_t max_frame_ = 0;
-  rte_mempool* rx_pool_ = nullptr;
   rte_mempool* tx_pool_ = nullptr;
-  int event_fd_ = -1;
+  std::vector<int> event_fds_;  // by queue, or none
   bool armed_ = false;
-  // Received while the event was being armed, and still to be returned by RxBurst.
-  std::array<rte_mbuf*, kBurst> early_;
-  size_t early_begin_ = 0;
-  size_t early_end_ = 0;
+  std::vector<Early> early_;        // by queue
+  uint32_t next_queue_ = 0;         // whose turn it is
   std::vector<rte_mbuf*> waiting_;  // committed, the device had no descriptor
 };
 
@@ -57,12 +64,13 @@ struct EthdevFunctionOptions {
   // DPDK's name and arguments of the port, without the number of queues, e.g.
   // "virtio_user0,path=/run/farrier/card1/function0.sock,queue_size=512,queues=2".
   std::string devargs;
-  std::vector<runtime::OwnerId> owners;  // queue pair i belongs to owners[i]
-  uint16_t descriptors = 512;            // per ring; a power of two
-  uint32_t max_frame = 1518;             // bytes; longer packets are dropped as bad
+  std::vector<runtime::OwnerId> owners;
+  uint32_t queues_per_owner = 1;  // owners[i] has queue pairs i * queues_per_owner and on
+  uint16_t descriptors = 512;     // per ring; a power of two
+  uint32_t max_frame = 1518;      // bytes; longer packets are dropped as bad
 };
 
-// A function of a card as a DPDK port: a queue pair per owner, each with its own packet pools.
+// A function of a card as a DPDK port: queue pairs for each owner, with their own packet pools.
 // After Eal::Start. Opened and destroyed on a control thread, while no engine uses its ports.
 class EthdevFunction {
  public:
@@ -77,12 +85,14 @@ class EthdevFunction {
   EthdevFunction(const EthdevFunction&) = delete;
   EthdevFunction& operator=(const EthdevFunction&) = delete;
 
-  size_t size() const { return ports_.size(); }
-  EthdevPort& port(size_t queue) { return *ports_[queue]; }
+  size_t size() const { return ports_.size(); }              // owners
+  EthdevPort& port(size_t owner) { return *ports_[owner]; }  // by place in `owners`
 
  private:
   explicit EthdevFunction(uint16_t port) : port_(port) {}
   absl::Status Configure(const EthdevFunctionOptions& options);
+  absl::StatusOr<rte_mempool*> MakePool(const EthdevFunctionOptions& options, uint32_t queue,
+                                        const char* kind);
 
   const uint16_t port_;
   std::vector<std::unique_ptr<EthdevPort>> ports_;

@@ -55,6 +55,27 @@ absl::Status OwnerRow::WriteQuota(uint32_t cells) {
                       owner_, *quota, cells));
 }
 
+absl::StatusOr<TxCells> OwnerRow::ReadTxCells() const {
+  const auto quota = window_.Read(regs::kRegOwnerTxQuota(owner_));
+  if (!quota.ok()) return quota.status();
+  const auto released = window_.Read(regs::kRegOwnerTxReleased(owner_));
+  if (!released.ok()) return released.status();
+  const auto taken = window_.Read(regs::kRegOwnerTxTaken(owner_));
+  if (!taken.ok()) return taken.status();
+  return TxCells{.quota = *quota, .taken = *taken, .released = *released};
+}
+
+absl::Status OwnerRow::WriteTxQuota(uint32_t cells) {
+  const uint32_t offset = regs::kRegOwnerTxQuota(owner_);
+  if (auto status = window_.Write(offset, cells); !status.ok()) return status;
+  const auto quota = window_.Read(offset);
+  if (!quota.ok()) return quota.status();
+  if (*quota == cells) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrFormat("owner %d: the card keeps a TX quota of %d cells and did not take %d", owner_,
+                      *quota, cells));
+}
+
 absl::StatusOr<regs::OwnerStatus> OwnerRow::ReadStatus() const {
   const auto word = window_.Read(regs::kRegOwnerStatus(owner_));
   if (!word.ok()) return word.status();

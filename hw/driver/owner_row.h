@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "engines/runtime/packet.h"
 #include "hw/driver/csr_window.h"
+#include "hw/driver/tx_cells.h"
 #include "hw/regs/registers.h"
 
 namespace farrier::driver {
@@ -44,6 +45,11 @@ class OwnerRow {
   // Quota in cells. The card ignores it while the row is HELD or drains: kFailedPrecondition.
   absl::StatusOr<uint32_t> ReadQuota() const;
   absl::Status WriteQuota(uint32_t cells);
+
+  // On a card that paces. The count of released cells is the older one, so that no more seem free
+  // than are.
+  absl::StatusOr<TxCells> ReadTxCells() const;
+  absl::Status WriteTxQuota(uint32_t cells);
 
   absl::StatusOr<regs::OwnerStatus> ReadStatus() const;
   absl::StatusOr<uint32_t> ReadCut() const;

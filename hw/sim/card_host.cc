@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -113,7 +114,7 @@ class Host {
 
   void WaitForPackets() {
     if (options_.spin || !port_.ArmRxEvent()) return;
-    pollfd wait = {.fd = port_.RxEventFd(), .events = POLLIN, .revents = 0};
+    pollfd wait = {.fd = port_.RxEventFds()[0], .events = POLLIN, .revents = 0};
     poll(&wait, 1, 100);
   }
 
@@ -254,7 +255,9 @@ int Main(int argc, char** argv) {
                         .generation = current.generation}));
   if (!outcome.won) Die(absl::AbortedError("somebody else attached the owner"));
   driver::EthdevPort& port = function->port(0);
-  port.SetGeneration(static_cast<uint16_t>(outcome.row.generation));
+  std::optional<driver::TxCells> cells;
+  if (info.capabilities.pacing) cells = OrDie(row.ReadTxCells());
+  port.SetGeneration(static_cast<uint16_t>(outcome.row.generation), cells);
   std::printf("attached %u\n", outcome.row.generation);
   std::fflush(stdout);
 

@@ -21,18 +21,19 @@ SimCard::SimCard(EventQueue& queue, Random random, const Factory& make, FrameSin
       card_(make(*this)),
       step_(queue, [this] { Step(queue_.Now()); }) {}
 
-SimCard::Queue::Queue(EventQueue& queue, driver::CardPort* to, std::function<void()> wake_host)
-    : port(to), wake(std::move(wake_host)), arrival(queue, [this] { Arrive(); }) {}
+SimCard::Queue::Queue(EventQueue& queue, int at, driver::CardPort* to,
+                      std::function<void()> wake_host)
+    : number(at), port(to), wake(std::move(wake_host)), arrival(queue, [this] { Arrive(); }) {}
 
 void SimCard::Queue::Arrive() {
-  port->Deliver(under_way.front().second);
+  port->Deliver(number, under_way.front().second);
   under_way.pop_front();
   if (!under_way.empty()) arrival.Set(under_way.front().first);
   wake();
 }
 
 void SimCard::Connect(int function, int queue, driver::CardPort* port, std::function<void()> wake) {
-  queues_[{function, queue}] = std::make_unique<Queue>(queue_, port, std::move(wake));
+  queues_[{function, queue}] = std::make_unique<Queue>(queue_, queue, port, std::move(wake));
 }
 
 void SimCard::DisconnectFunction(int function) {
@@ -154,16 +155,21 @@ std::string SimCard::CheckIdentities() {
     if (in != out) {
       absl::StrAppend(&errors, "owner ", owner, ": in ", in, ", accounted for ", out, "\n");
     }
+    if (const uint64_t full = value(OwnerCounter::kTxFull); full != 0) {
+      absl::StrAppend(&errors, "owner ", owner, ": ", full, " packets found no room for pacing\n");
+    }
+    if (const uint64_t clamped = value(OwnerCounter::kTxClamped); clamped != 0) {
+      absl::StrAppend(&errors, "owner ", owner, ": ", clamped, " packets were too far ahead\n");
+    }
   }
   using regs::GlobalCounter;
   const auto global = [&](GlobalCounter counter) {
     return Read64(regs::kRegGlobalCounter(static_cast<uint32_t>(counter)));
   };
   const uint64_t rx = global(GlobalCounter::kRxPackets);
-  const uint64_t accounted = total_in + global(GlobalCounter::kRxMalformed) +
-                             global(GlobalCounter::kRxOversize) +
-                             global(GlobalCounter::kRxMemoryFull) +
-                             global(GlobalCounter::kRxRuleDrop);
+  const uint64_t accounted =
+      total_in + global(GlobalCounter::kRxMalformed) + global(GlobalCounter::kRxOversize) +
+      global(GlobalCounter::kRxMemoryFull) + global(GlobalCounter::kRxRuleDrop);
   if (rx != accounted) {
     absl::StrAppend(&errors, "card: rx_packets ", rx, ", accounted for ", accounted, "\n");
   }

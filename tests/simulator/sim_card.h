@@ -52,7 +52,8 @@ class SimCard final : public model::Card, public FrameSink, private model::CardS
   uint64_t OwnerCounter(int owner, regs::OwnerCounter counter);
   uint64_t GlobalCounter(regs::GlobalCounter counter);
 
-  // Empty if every conservation identity of the counters holds; else which one does not, and why.
+  // Empty if every conservation identity of the counters holds and no packet was given to the card
+  // that it could not pace; else what is wrong.
   std::string CheckIdentities();
 
   // FrameSink: from the wire.
@@ -70,9 +71,10 @@ class SimCard final : public model::Card, public FrameSink, private model::CardS
  private:
   // A queue pair that a host has connected.
   struct Queue {
-    Queue(EventQueue& queue, driver::CardPort* to, std::function<void()> wake_host);
+    Queue(EventQueue& queue, int at, driver::CardPort* to, std::function<void()> wake_host);
     void Arrive();
 
+    const int number;
     driver::CardPort* port;
     std::function<void()> wake;
     std::deque<std::pair<Nanoseconds, Frame>> under_way;  // by time of arrival
