@@ -22,7 +22,8 @@ class CongestionController {
  public:
   virtual ~CongestionController() = default;
 
-  // A packet left (new or again) with `in_flight` packets under way after it.
+  // A packet with a frame of `bytes` left (new or again), with `in_flight` packets under way after
+  // it. `departure` is not before NextDeparture().
   virtual void OnSent(runtime::Nanoseconds departure, uint32_t bytes, uint32_t in_flight) = 0;
 
   // Something was acknowledged. Losses found by the same acknowledgement follow in OnLoss.
@@ -37,8 +38,14 @@ class CongestionController {
   // How many packets may be in flight. Below 1, a packet at a time, spaced by NextDeparture.
   virtual double Window() const = 0;
 
-  // The earliest time the next packet may leave; `now` or less: at once. Never decreases.
+  // The earliest time the next packet may leave; the past: at once. Never decreases. 0: departures
+  // are not timed. The card sees to it that a packet leaves when it was told, so a rate is a
+  // distance between departures, and a window may be handed to the card at once.
   virtual runtime::Nanoseconds NextDeparture() const = 0;
+
+  // The flow has moved here with its state: what it sent before may be in the card until
+  // `departure`, so the next one does not leave earlier. Before anything else.
+  virtual void NotBefore(runtime::Nanoseconds departure) = 0;
 };
 
 }  // namespace farrier::pony

@@ -135,13 +135,15 @@ void EngineCore::PrepareWait(runtime::Nanoseconds now, runtime::WaitSet& wait) {
     stalled |= session.stalled();
   }
   if (!port_->ArmRxEvent()) wait.busy = true;
-  if (const int fd = port_->RxEventFd(); fd >= 0) wait.fds.push_back(fd);
+  const std::span<const int> events = port_->RxEventFds();
+  wait.fds.insert(wait.fds.end(), events.begin(), events.end());
 
   runtime::Nanoseconds deadline = runtime::kNever;
   for (const auto& [key, flow] : flows_) deadline = std::min(deadline, flow->NextDeadline());
   if (!connect_deadlines_.empty()) {
     deadline = std::min(deadline, connect_deadlines_.begin()->first);
   }
+  if (!ahead_.empty()) deadline = std::min(deadline, ahead_.begin()->first);
   if (tx_blocked_) {
     deadline = std::min(deadline, now + kTxRetry);
   } else if (!active_.empty()) {

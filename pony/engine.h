@@ -33,6 +33,10 @@ struct EngineOptions {
   std::vector<Neighbor> neighbors;
   uint32_t mtu = 1500;   // bytes of IP packet
   uint32_t window = 64;  // packets in flight per flow
+  // Departure times, for a card that keeps packets until then: a flow's rate, 0 for none, and how
+  // far ahead of now a packet may be handed to the card. What is to leave later is made later.
+  uint32_t pacing_mbps = 0;
+  runtime::Nanoseconds departure_lead = 128 * runtime::kMicrosecond;
   runtime::Nanoseconds min_rto = 10 * runtime::kMillisecond;
   runtime::Nanoseconds max_rto = runtime::kSecond;
   runtime::Nanoseconds ack_delay =

@@ -60,7 +60,7 @@ class DirectPort final : public runtime::PacketPort {
       packet = runtime::Packet();
     }
   }
-  int RxEventFd() const override { return -1; }
+  std::span<const int> RxEventFds() const override { return {}; }
   bool ArmRxEvent() override { return arrived_.empty(); }
 
  private:

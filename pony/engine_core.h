@@ -69,6 +69,8 @@ class EngineCore {
   // engine_tx.cc
   int SendPackets(int budget);
   int SendAcks();
+  bool TooFarAhead(Flow& flow);
+  void ResumeFlows();
   bool MakeNext(Flow& flow, runtime::Packet& packet);
   bool NextContent(Flow& flow, uint32_t max_payload, PacketContent& content);
   void MakeHello(Flow& flow, runtime::Packet& packet);
@@ -137,6 +139,9 @@ class EngineCore {
 
   SlidingWindow<Flow*> active_;  // may have something to send
   SlidingWindow<Flow*> owing_;   // may owe an ack
+  // Have so much under way in the card that what comes next has to wait here; by the time at which
+  // they go on.
+  std::set<std::pair<runtime::Nanoseconds, FlowKey>> ahead_;
   std::set<std::pair<runtime::Nanoseconds, uint32_t>> connect_deadlines_;
   runtime::Nanoseconds timer_ = 0;  // no timer is due before
 

@@ -12,7 +12,30 @@ constexpr size_t kMaxReserve = 32;
 
 }  // namespace
 
+// Whether the flow's next departure lies so far ahead that the card is not to be bothered with it
+// yet. Then the flow goes on when half of what it has there has left, so that it makes several
+// packets at a time again.
+bool EngineCore::TooFarAhead(Flow& flow) {
+  const runtime::Nanoseconds next = flow.sender.NextDeparture();
+  if (next <= now_ + options_.departure_lead) return false;
+  if (!flow.ahead) {
+    flow.ahead = true;
+    ahead_.emplace(next - options_.departure_lead / 2, flow.key);
+  }
+  return true;
+}
+
+void EngineCore::ResumeFlows() {
+  while (!ahead_.empty() && ahead_.begin()->first <= now_) {
+    Flow& flow = *flows_.find(ahead_.begin()->second)->second;
+    ahead_.erase(ahead_.begin());
+    flow.ahead = false;
+    Activate(flow);
+  }
+}
+
 int EngineCore::SendPackets(int budget) {
+  ResumeFlows();
   int sent = 0;
   size_t wanted = kFirstReserve;
   while (!active_.empty() && sent < budget) {
@@ -75,7 +98,7 @@ bool EngineCore::MakeNext(Flow& flow, runtime::Packet& packet) {
     MakeHello(flow, packet);
     return true;
   }
-  if (flow.peer_epoch == 0 || !flow.sender.HasRoom()) return false;
+  if (flow.peer_epoch == 0 || !flow.sender.HasRoom() || TooFarAhead(flow)) return false;
   const runtime::Nanoseconds departure = flow.sender.Departure(now_);
   if (flow.sender.HasLost()) {
     const FlowSender::Resend resend = flow.sender.SendLost(now_);

@@ -10,7 +10,7 @@ namespace {
 
 FlowSender MakeSender(const EngineOptions& options) {
   return FlowSender({.min_rto = options.min_rto, .max_rto = options.max_rto},
-                    MakeFixedWindow(options.window));
+                    MakeFixedWindow(options.window, options.pacing_mbps));
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ struct Flow {
   // Something could leave now.
   bool CanSend() const {
     if (hello.due || hello.reply_due) return true;
-    return peer_epoch != 0 && sender.HasRoom() &&
+    return !ahead && peer_epoch != 0 && sender.HasRoom() &&
            (sender.HasLost() || !control.empty() || HasReady());
   }
   bool WantsToTalk() const { return !sender.Idle() || !control.empty() || HasReady(); }
@@ -70,6 +70,7 @@ struct Flow {
   std::deque<PacketContent> control;  // about connections that are not, or no longer
 
   bool active = false;    // in the engine's list of flows that may send
+  bool ahead = false;     // in the engine's list of flows whose next departure is too far ahead
   bool owes_ack = false;  // in the engine's list of flows whose ack is to be looked at
   bool dirty = true;
   std::string unknown_fields;

@@ -28,7 +28,8 @@ uint32_t FlowSender::Window() const {
 
 runtime::Nanoseconds FlowSender::Departure(runtime::Nanoseconds now) const {
   const runtime::Nanoseconds departure = controller_->NextDeparture();
-  return departure > now ? departure : 0;
+  // A packet without a time could overtake one whose time is about to come.
+  return departure == 0 ? 0 : std::max(departure, now);
 }
 
 runtime::Nanoseconds FlowSender::rto() const {
@@ -44,7 +45,7 @@ void FlowSender::Depart(Entry& entry, runtime::Nanoseconds now) {
   entry.transmission = ++transmissions_;
   entry.departed = std::max(now, controller_->NextDeparture());
   ++in_flight_;
-  controller_->OnSent(entry.departed, entry.content.length, in_flight_);
+  controller_->OnSent(entry.departed, PayloadOffset(0) + entry.content.length, in_flight_);
   if (deadline_ == runtime::kNever) deadline_ = now + rto();
 }
 
@@ -195,6 +196,7 @@ void FlowSender::Save(FlowRecord& record) const {
   record.set_backoff(backoff_);
   record.set_deadline(deadline_);
   record.set_stalled_since(stalled_since_);
+  record.set_next_departure(controller_->NextDeparture());
   for (uint32_t sequence = acked_; sequence != next_; ++sequence) {
     const Entry& entry = At(sequence);
     SentPacketRecord& sent = *record.add_sent();
@@ -229,6 +231,7 @@ bool FlowSender::Load(const FlowRecord& record) {
   backoff_ = std::min(record.backoff(), kMaxBackoff);
   deadline_ = record.deadline();
   stalled_since_ = record.stalled_since();
+  controller_->NotBefore(record.next_departure());
   in_flight_ = lost_ = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const SentPacketRecord& sent = record.sent(static_cast<int>(i));

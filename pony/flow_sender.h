@@ -41,7 +41,10 @@ class FlowSender {
   bool HasLost() const { return lost_ > 0; }
   bool Idle() const { return next_ == acked_; }
 
-  // The time for the packet that is about to leave.
+  // The earliest time for the next packet; the past: at once.
+  runtime::Nanoseconds NextDeparture() const { return controller_->NextDeparture(); }
+
+  // The time for the packet that is about to leave, as the card is to be told; 0: not timed.
   runtime::Nanoseconds Departure(runtime::Nanoseconds now) const;
 
   // A new packet leaves; returns its sequence. Requires HasRoom and no lost ones.

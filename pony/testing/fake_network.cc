@@ -6,21 +6,22 @@
 
 namespace farrier::pony::testing {
 
-void FakeNetwork::Launch(int destination, Frame frame) {
+void FakeNetwork::Launch(int destination, Frame frame, runtime::Nanoseconds departure) {
   runtime::Nanoseconds delay = delay_;
   if (Chance(faults_.reordering)) delay += delay_ * (1 + random_() % 10);
   if (Chance(faults_.corruption)) {
     const size_t bit = random_() % (frame.size() * 8);
     frame[bit / 8] ^= 1 << (bit % 8);
   }
-  under_way_.emplace(clock_->Now() + delay, std::pair(destination, std::move(frame)));
+  under_way_.emplace(std::max(clock_->Now(), departure) + delay,
+                     std::pair(destination, std::move(frame)));
 }
 
-void FakeNetwork::Send(int destination, Frame frame) {
+void FakeNetwork::Send(int destination, Frame frame, runtime::Nanoseconds departure) {
   ++sent_;
   if (Chance(faults_.loss)) return;
-  if (Chance(faults_.duplication)) Launch(destination, frame);
-  Launch(destination, std::move(frame));
+  if (Chance(faults_.duplication)) Launch(destination, frame, departure);
+  Launch(destination, std::move(frame), departure);
 }
 
 void FakeNetwork::Deliver() {
@@ -72,7 +73,9 @@ void FakePort::Commit(std::span<runtime::Packet> packets) {
   for (runtime::Packet& packet : packets) {
     if (packet.length() > 0) {
       if (room_ != SIZE_MAX) --room_;
-      network_->Send(peer_, Frame(packet.data(), packet.data() + packet.length()));
+      if (on_sent) on_sent(packet);
+      network_->Send(peer_, Frame(packet.data(), packet.data() + packet.length()),
+                     packet.tx.departure);
     }
   }
   Release(packets);

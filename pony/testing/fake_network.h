@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -31,7 +32,8 @@ class FakeNetwork {
   void set_faults(const Faults& faults) { faults_ = faults; }
   void set_delay(runtime::Nanoseconds delay) { delay_ = delay; }
 
-  void Send(int destination, Frame frame);
+  // `departure`: leaves then, if that is to come.
+  void Send(int destination, Frame frame, runtime::Nanoseconds departure = 0);
 
   // Frames for a port whose time has come, in order.
   std::deque<Frame>& Inbox(int port) { return inboxes_[port]; }
@@ -47,7 +49,7 @@ class FakeNetwork {
   bool Chance(double probability) {
     return probability > 0 && std::uniform_real_distribution<>(0, 1)(random_) < probability;
   }
-  void Launch(int destination, Frame frame);
+  void Launch(int destination, Frame frame, runtime::Nanoseconds departure);
 
   const runtime::ManualClock* clock_;
   std::mt19937_64 random_;
@@ -70,12 +72,15 @@ class FakePort final : public runtime::PacketPort {
   void Release(std::span<runtime::Packet> packets) override;
   size_t Reserve(std::span<runtime::Packet> out) override;
   void Commit(std::span<runtime::Packet> packets) override;
-  int RxEventFd() const override { return -1; }
+  std::span<const int> RxEventFds() const override { return {}; }
   bool ArmRxEvent() override { return network_->Inbox(self_).empty(); }
 
   // Packets that can be reserved from now on; to play a full card.
   void set_room(size_t room) { room_ = room; }
   int lent() const { return lent_; }
+
+  // Sees every packet that is sent, if set.
+  std::function<void(const runtime::Packet&)> on_sent;
 
  private:
   static constexpr uint32_t kCapacity = 1514;
