@@ -21,6 +21,12 @@ class CardLink {
   virtual const driver::CardInfo& info() const = 0;
   virtual uint32_t function() const = 0;
 
+  // Queue pairs of each engine.
+  virtual uint32_t queues_per_engine() const = 0;
+
+  // Whether another living process drives this function.
+  virtual absl::StatusOr<bool> DrivenByAnother(uint32_t function) const = 0;
+
   // Of an engine; has posted its receive buffers.
   virtual driver::OwnerPort& port(uint32_t engine) = 0;
 
@@ -29,7 +35,7 @@ class CardLink {
 };
 
 // Opens the card that the configuration names and starts DPDK, once per process. Unavailable when
-// the card is not there.
+// the card is not there, AlreadyExists when another process drives the function.
 absl::StatusOr<std::unique_ptr<CardLink>> OpenCardLink(const Config& config, uint32_t function);
 
 }  // namespace farrier::host

@@ -1,6 +1,7 @@
 #include "host/card_setup.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -15,15 +16,7 @@ constexpr uint32_t kEthernetHeader = 14;
 // A row moves by itself only while a rival writes it; more than a few are none of ours.
 constexpr int kAttachAttempts = 8;
 
-regs::SwitchWord Word(regs::OwnerState state, uint32_t function, uint32_t queue,
-                      uint32_t generation) {
-  regs::SwitchWord word{};
-  word.state = static_cast<uint32_t>(state);
-  word.function = function;
-  word.queue_base = queue;
-  word.generation = generation;
-  return word;
-}
+constexpr uint32_t kDefaultQueues = 2;
 
 }  // namespace
 
@@ -40,6 +33,22 @@ absl::StatusOr<driver::CardInfo> IdentifyFor(driver::CsrWindow& window, const Co
         "pony.engines: %d must be at most %d, the queue pairs the card has per function",
         config.pony().engines(), info->queues));
   }
+  const uint32_t queues = config.pony().queues_per_engine();
+  if (queues * config.pony().engines() > info->queues) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "pony.queuesPerEngine: %d for each of %d engines, and the card has %d queue pairs per "
+        "function",
+        queues, config.pony().engines(), info->queues));
+  }
+  if (queues > 1 && !info->capabilities.rss) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "pony.queuesPerEngine: %d must be 1: this card has no RSS and fills one queue", queues));
+  }
+  if (config.card().heartbeat_ms() != 0 && !info->capabilities.heartbeat) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("card.heartbeatMs: %d must be 0: this card has no heartbeat",
+                        config.card().heartbeat_ms()));
+  }
   if (config.network().mtu() + kEthernetHeader > info->mtu) {
     return absl::FailedPreconditionError(
         absl::StrFormat("network.mtu: %d must be at most %d, what the card carries",
@@ -53,6 +62,30 @@ absl::StatusOr<driver::CardInfo> IdentifyFor(driver::CsrWindow& window, const Co
   return info;
 }
 
+uint32_t QueuesPerEngine(const Config& config, const driver::CardInfo& info) {
+  if (config.pony().has_queues_per_engine()) return config.pony().queues_per_engine();
+  const bool room = config.pony().engines() * kDefaultQueues <= info.queues;
+  return info.capabilities.rss && room ? kDefaultQueues : 1;
+}
+
+regs::SwitchWord EngineRow(regs::OwnerState state, uint32_t function, uint32_t engine,
+                           uint32_t queues_per_engine, uint32_t generation) {
+  return {.state = static_cast<uint32_t>(state),
+          .function = function,
+          .queue_base = engine * queues_per_engine,
+          .log2_queues = static_cast<uint32_t>(std::countr_zero(queues_per_engine)),
+          .generation = generation};
+}
+
+absl::StatusOr<std::optional<driver::TxCells>> ReadTxCells(driver::CsrWindow& window,
+                                                           const driver::CardInfo& info,
+                                                           uint32_t engine) {
+  if (!info.capabilities.pacing) return std::nullopt;
+  absl::StatusOr<driver::TxCells> cells = driver::OwnerRow(window, OwnerOf(engine)).ReadTxCells();
+  if (!cells.ok()) return cells.status();
+  return *cells;
+}
+
 absl::Status SetUpCard(driver::CsrWindow& window, const driver::CardInfo& info,
                        const Config& config, uint32_t epoch) {
   absl::Status status = window.Write(regs::kRegWatchdogUs, config.card().watchdog_ms() * 1000);
@@ -63,6 +96,10 @@ absl::Status SetUpCard(driver::CsrWindow& window, const driver::CardInfo& info,
   }
   driver::Filters filters(window, info.filter_depth);
   const uint32_t engines = config.pony().engines();
+  const regs::PortRange ports = {.low = config.pony().first_port(),
+                                 .high = config.pony().first_port() + engines - 1};
+  status = window.Write(regs::kRegPonyPorts, ports.Pack());
+  if (!status.ok()) return status;
   // One share stays for packets that only pass.
   const uint32_t quota = config.card().has_quota_cells()
                              ? config.card().quota_cells()
@@ -73,6 +110,11 @@ absl::Status SetUpCard(driver::CsrWindow& window, const driver::CardInfo& info,
     status = row.WriteQuota(quota);
     // The quota is fixed while a predecessor's packets are parked: it keeps the one it has.
     if (!status.ok() && !absl::IsFailedPrecondition(status)) return status;
+    if (info.capabilities.pacing) {
+      // Together no more than there is, so that an engine within its quota never meets full memory.
+      status = row.WriteTxQuota(info.tx_cells / (engines + 1));
+      if (!status.ok()) return status;
+    }
     const auto port = static_cast<uint16_t>(config.pony().first_port() + engine);
     status = filters.Install(driver::UdpListen(ip, port), OwnerOf(engine));
     if (!status.ok()) return status;
@@ -80,14 +122,14 @@ absl::Status SetUpCard(driver::CsrWindow& window, const driver::CardInfo& info,
   return info.epoch == 0 ? driver::SetEpoch(window, epoch) : absl::OkStatus();
 }
 
-absl::StatusOr<uint16_t> AttachEngine(driver::CsrWindow& window, uint32_t engine,
-                                      uint32_t function) {
+absl::StatusOr<uint16_t> AttachEngine(driver::CsrWindow& window, uint32_t engine, uint32_t function,
+                                      uint32_t queues_per_engine) {
   driver::OwnerRow row(window, OwnerOf(engine));
   for (int attempt = 0; attempt < kAttachAttempts; ++attempt) {
     absl::StatusOr<regs::SwitchWord> now = row.Read();
     if (!now.ok()) return now.status();
-    absl::StatusOr<driver::SwitchOutcome> outcome =
-        row.Switch(Word(regs::OwnerState::kAttached, function, engine, now->generation));
+    absl::StatusOr<driver::SwitchOutcome> outcome = row.Switch(EngineRow(
+        regs::OwnerState::kAttached, function, engine, queues_per_engine, now->generation));
     if (!outcome.ok()) return outcome.status();
     if (outcome->won) return static_cast<uint16_t>(outcome->row.generation);
   }
@@ -98,7 +140,7 @@ absl::StatusOr<uint16_t> AttachEngine(driver::CsrWindow& window, uint32_t engine
 
 absl::Status DetachEngine(driver::CsrWindow& window, uint32_t engine, uint16_t generation) {
   driver::OwnerRow row(window, OwnerOf(engine));
-  return row.Switch(Word(regs::OwnerState::kDetached, 0, 0, generation)).status();
+  return row.Switch(EngineRow(regs::OwnerState::kDetached, 0, 0, 1, generation)).status();
 }
 
 std::string_view StateName(uint32_t owner_state) {

@@ -57,6 +57,52 @@ TEST_F(CardSetupTest, ANewCardIsLoadedAndThenMarked) {
   }
 }
 
+TEST_F(CardSetupTest, AnEngineHasItsQueuesOnWhicheverFunction) {
+  ASSERT_TRUE(AttachEngine(window_, 1, 0, 4).ok());
+  EXPECT_EQ(Row(1).queue_base, 4u);
+  EXPECT_EQ(Row(1).log2_queues, 2u);
+}
+
+TEST_F(CardSetupTest, QueuesFollowFromTheConfigurationAndTheCard) {
+  driver::CardInfo info = Info();
+  info.capabilities.rss = 0;
+  EXPECT_EQ(QueuesPerEngine(config_, info), 1u);
+  info.capabilities.rss = 1;
+  EXPECT_EQ(QueuesPerEngine(config_, info), 2u);
+  info.queues = 3;
+  EXPECT_EQ(QueuesPerEngine(config_, info), 1u) << "too few for two engines";
+  config_.mutable_pony()->set_queues_per_engine(4);
+  EXPECT_EQ(QueuesPerEngine(config_, info), 4u);
+}
+
+TEST_F(CardSetupTest, WhatACardOfLessAbilityCannotDoIsRefusedByField) {
+  class Less final : public driver::CsrWindow {
+   public:
+    explicit Less(driver::CsrWindow& window) : window_(window) {}
+    absl::StatusOr<uint32_t> Read(uint32_t offset) override {
+      if (offset != regs::kRegCapabilities) return window_.Read(offset);
+      return regs::Capabilities{.exact_filters = 1, .hold = 1}.Pack();
+    }
+    absl::Status Write(uint32_t offset, uint32_t value) override {
+      return window_.Write(offset, value);
+    }
+
+   private:
+    driver::CsrWindow& window_;
+  } less(window_);
+  EXPECT_TRUE(IdentifyFor(less, config_, 0).ok());
+  config_.mutable_pony()->set_queues_per_engine(2);
+  EXPECT_THAT(std::string(IdentifyFor(less, config_, 0).status().message()),
+              HasSubstr("pony.queuesPerEngine: 2 must be 1: this card has no RSS"));
+  config_.mutable_pony()->set_queues_per_engine(16);
+  EXPECT_THAT(std::string(IdentifyFor(less, config_, 0).status().message()),
+              HasSubstr("pony.queuesPerEngine: 16 for each of 2 engines"));
+  config_.mutable_pony()->clear_queues_per_engine();
+  config_.mutable_card()->set_heartbeat_ms(100);
+  EXPECT_THAT(std::string(IdentifyFor(less, config_, 0).status().message()),
+              HasSubstr("card.heartbeatMs: 100 must be 0"));
+}
+
 TEST_F(CardSetupTest, ACardThatWasSetUpKeepsItsEpoch) {
   ASSERT_TRUE(SetUpCard(window_, Info(), config_, 77).ok());
   ASSERT_TRUE(SetUpCard(window_, Info(), config_, 78).ok());
@@ -65,7 +111,7 @@ TEST_F(CardSetupTest, ACardThatWasSetUpKeepsItsEpoch) {
 
 TEST_F(CardSetupTest, AQuotaFixedByHeldPacketsIsNoObstacle) {
   ASSERT_TRUE(SetUpCard(window_, Info(), config_, 77).ok());
-  ASSERT_TRUE(AttachEngine(window_, 0, 0).ok());
+  ASSERT_TRUE(AttachEngine(window_, 0, 0, 1).ok());
   Force(0, regs::OwnerState::kHeld);
   config_.mutable_card()->set_quota_cells(5);
   EXPECT_TRUE(SetUpCard(window_, Info(), config_, 78).ok());
@@ -74,11 +120,11 @@ TEST_F(CardSetupTest, AQuotaFixedByHeldPacketsIsNoObstacle) {
 }
 
 TEST_F(CardSetupTest, AnEngineIsAttachedWhateverItsPredecessorLeft) {
-  uint16_t generation = AttachEngine(window_, 1, 0).value();
+  uint16_t generation = AttachEngine(window_, 1, 0, 1).value();
   for (regs::OwnerState left : {regs::OwnerState::kAttached, regs::OwnerState::kHeld,
                                 regs::OwnerState::kDrop, regs::OwnerState::kDetached}) {
     if (left != regs::OwnerState::kAttached) Force(1, left);
-    absl::StatusOr<uint16_t> next = AttachEngine(window_, 1, 1);
+    absl::StatusOr<uint16_t> next = AttachEngine(window_, 1, 1, 1);
     ASSERT_TRUE(next.ok()) << next.status();
     EXPECT_EQ(*next, generation + 1);
     generation = *next;
@@ -89,8 +135,8 @@ TEST_F(CardSetupTest, AnEngineIsAttachedWhateverItsPredecessorLeft) {
 }
 
 TEST_F(CardSetupTest, OnlyItsOwnRowIsDetached) {
-  const uint16_t generation = AttachEngine(window_, 0, 0).value();
-  const uint16_t successor = AttachEngine(window_, 0, 1).value();
+  const uint16_t generation = AttachEngine(window_, 0, 0, 1).value();
+  const uint16_t successor = AttachEngine(window_, 0, 1, 1).value();
   ASSERT_TRUE(DetachEngine(window_, 0, generation).ok());
   EXPECT_EQ(Row(0).state, static_cast<uint32_t>(regs::OwnerState::kAttached));
   ASSERT_TRUE(DetachEngine(window_, 0, successor).ok());

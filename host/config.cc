@@ -189,6 +189,7 @@ class Validator {
     }
     if (card.has_quota_cells()) InRange("card.quotaCells", card.quota_cells(), 1, 1 << 20);
     if (!card.has_watchdog_ms()) card.set_watchdog_ms(10'000);
+    if (card.heartbeat_ms() != 0) InRange("card.heartbeatMs", card.heartbeat_ms(), 10, 3'600'000);
     InRange("card.watchdogMs", card.watchdog_ms(), 2 * kTakeOverMs, 3'600'000);
   }
 
@@ -231,6 +232,18 @@ class Validator {
       InRange("pony.maxRtoMs", pony.max_rto_ms(), pony.min_rto_ms(), 60'000);
     }
     InRange("pony.connectTimeoutMs", pony.connect_timeout_ms(), 1, 600'000);
+    if (!pony.has_pacing_mbps()) pony.set_pacing_mbps(10'000);
+    if (pony.pacing_mbps() != 0) InRange("pony.pacingMbps", pony.pacing_mbps(), 1, 400'000);
+    if (pony.has_queues_per_engine()) {
+      const uint32_t queues = pony.queues_per_engine();
+      if (queues != 1 && queues != 2 && queues != 4) {
+        Add("pony.queuesPerEngine", absl::StrCat(queues), "must be 1, 2 or 4");
+      } else if (queues * pony.engines() > regs::kMaxQueues) {
+        Add("pony.queuesPerEngine", absl::StrCat(queues),
+            absl::StrCat("is too much for ", pony.engines(), " engines; a function has ",
+                         regs::kMaxQueues, " queue pairs"));
+      }
+    }
   }
 
   void CheckUpgrade(Config& config) {

@@ -38,6 +38,9 @@ TEST(Config, TheDocumentedExampleIsAcceptedAndDefaultsAreSet) {
   absl::StatusOr<Config> config = ParseConfig(kGood, "f.json");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->pony().window(), 64u);
+  EXPECT_EQ(config->pony().pacing_mbps(), 10'000u);
+  EXPECT_FALSE(config->pony().has_queues_per_engine()) << "the card decides";
+  EXPECT_EQ(config->card().heartbeat_ms(), 0u);
   EXPECT_EQ(config->network().mtu(), 1500u);
   EXPECT_EQ(config->card().watchdog_ms(), 10'000u);
   EXPECT_EQ(config->upgrade().blackout_ms(), 1'000u);
@@ -174,6 +177,15 @@ TEST(Config, PortsAndCountsHaveRanges) {
   EXPECT_THAT(ErrorWith("2},", "17},"), HasSubstr("pony.engines: 17 must be from 1 to 16"));
   EXPECT_THAT(ErrorWith("2},", "0},"), HasSubstr("pony.engines: 0 must be from 1 to 16"));
   EXPECT_THAT(ErrorWith("2},", "2, \"window\": 0},"), HasSubstr("pony.window: 0 must be"));
+  EXPECT_THAT(ErrorWith("2},", "2, \"queuesPerEngine\": 3},"),
+              HasSubstr("pony.queuesPerEngine: 3 must be 1, 2 or 4"));
+  EXPECT_THAT(
+      ErrorWith("\"engines\": 2},\n  \"app", "\"engines\": 5, \"queuesPerEngine\": 4},\n  \"app"),
+      HasSubstr("pony.queuesPerEngine: 4 is too much for 5 engines"));
+  EXPECT_THAT(ErrorWith("2},", "2, \"pacingMbps\": 400001},"),
+              HasSubstr("pony.pacingMbps: 400001 must be from 1 to 400000"));
+  EXPECT_THAT(ErrorWith("{\"sim\"", "{\"heartbeatMs\": 9, \"sim\""),
+              HasSubstr("card.heartbeatMs: 9 must be from 10"));
   EXPECT_THAT(ErrorWith("2},", "2, \"minRtoMs\": 50, \"maxRtoMs\": 49},"),
               HasSubstr("pony.maxRtoMs: 49 must be from 50"));
   EXPECT_THAT(ErrorWith("\"neighbors\"", "\"mtu\": 9587, \"neighbors\""),

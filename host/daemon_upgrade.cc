@@ -63,7 +63,11 @@ absl::Status Daemon::BeginUpgrade(const std::string& binary, std::shared_ptr<Upg
        .progress = [this](const upgrade::Report& report) { TellProgress(report); },
        .done = [this](upgrade::Outcome outcome) { EndUpgrade(outcome); },
        .on_step = options_.on_step});
-  if (!run.ok()) return run.status();
+  if (!run.ok()) {
+    handover_.reset();
+    fleet_->set_handing_over(false);
+    return run.status();
+  }
   run_ = *std::move(run);
   successor_ = *std::move(successor);
   job_ = std::move(job);
@@ -90,6 +94,7 @@ void Daemon::EndUpgrade(upgrade::Outcome outcome) {
   run_.reset();
   if (outcome == upgrade::Outcome::kCompleted) {
     TellSuccess(report);
+    fleet_->StopUpkeep();
     stage_ = Stage::kSucceeded;
     NotifyMainPid(successor_->pid());
     spdlog::info("farrierd {} (pid {}) has taken over; ending", report.build_after(),

@@ -39,13 +39,13 @@ EngineUnit::EngineUnit(pony::EngineOptions options, driver::OwnerPort& port,
 
 EngineUnit::~EngineUnit() = default;
 
-absl::Status EngineUnit::Start(uint16_t generation) {
+absl::Status EngineUnit::Start(uint16_t generation, std::optional<driver::TxCells> cells) {
   if (running_) {
-    absl::Status status = With([&](pony::PonyEngine&) { port_.SetGeneration(generation); });
+    absl::Status status = With([&](pony::PonyEngine&) { port_.SetGeneration(generation, cells); });
     if (status.ok()) generation_ = generation;
     return status;
   }
-  port_.SetGeneration(generation);
+  port_.SetGeneration(generation, cells);
   generation_ = generation;
   absl::Status status = group_->Add(*engine_, *mailbox_);
   running_ = status.ok();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -31,8 +32,8 @@ class EngineUnit {
   uint16_t generation() const { return generation_; }
 
   // The owner's row was won with this generation: packets carry it from now on, and the engine
-  // runs.
-  absl::Status Start(uint16_t generation);
+  // runs. `cells` as for OwnerPort::SetGeneration.
+  absl::Status Start(uint16_t generation, std::optional<driver::TxCells> cells);
 
   // Takes the engine off its thread, if it runs. DeadlineExceeded: its thread does not answer.
   absl::Status Stop();

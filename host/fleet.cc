@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "host/card_setup.h"
 #include "hw/driver/owner_row.h"
 
@@ -35,7 +36,8 @@ void AddCounter(google::protobuf::RepeatedPtrField<Counter>& counters, absl::str
 }  // namespace
 
 Fleet::Fleet(EventLoop& loop, Config config, CardOpener open_card)
-    : config_(std::move(config)),
+    : loop_(loop),
+      config_(std::move(config)),
       open_card_(std::move(open_card)),
       clock_(loop.clock()),
       sessions_(
@@ -47,17 +49,25 @@ Fleet::Fleet(EventLoop& loop, Config config, CardOpener open_card)
            .remove = [this](const AppSessionInfo& info) { RemoveSession(info); }}) {}
 
 // Engines go first, then the ports they use and the memory they touch.
-Fleet::~Fleet() { engines_.clear(); }
+Fleet::~Fleet() {
+  upkeep_.reset();
+  engines_.clear();
+}
 
 absl::Status Fleet::OpenCard(uint32_t function) {
   absl::StatusOr<std::unique_ptr<CardLink>> card = open_card_(config_, function);
   if (!card.ok()) return card.status();
   card_ = *std::move(card);
+  lease_.emplace(card_->csr(), card_->function());
   for (uint32_t engine = 0; engine < size(); ++engine) {
     pony::EngineOptions options = EngineOptionsFor(config_, engine);
     options.epoch = NewEpoch();
     options.seed = Random();
     options.services = &services_;
+    if (const runtime::Nanoseconds horizon = card_->info().pacing_horizon(); horizon > 0) {
+      options.pacing_mbps = config_.pony().pacing_mbps();
+      options.departure_lead = horizon / 2;  // the rest is for clocks that differ
+    }
     absl::StatusOr<std::unique_ptr<EngineUnit>> unit =
         EngineUnit::Create(std::move(options), card_->port(engine), clock_);
     if (!unit.ok()) return unit.status();
@@ -69,11 +79,31 @@ absl::Status Fleet::OpenCard(uint32_t function) {
   return absl::OkStatus();
 }
 
+absl::Status Fleet::TakeLease(bool agrees) {
+  const absl::StatusOr<std::optional<uint32_t>> holder = lease_->Holder();
+  if (!holder.ok()) return holder.status();
+  // What has the lease on our own function is dead: the function is ours.
+  if (!agrees && *holder && **holder != card_->function()) {
+    const absl::StatusOr<bool> lives = card_->DrivenByAnother(**holder);
+    if (!lives.ok()) return lives.status();
+    if (*lives) {
+      return absl::FailedPreconditionError(absl::StrFormat(
+          "the card is in use: a farrierd on its function %c holds the lease and lives; end that "
+          "one, or give this one another card",
+          'A' + static_cast<char>(**holder)));
+    }
+  }
+  return lease_->TakeOver();
+}
+
 absl::Status Fleet::AttachAll() {
-  absl::Status status = SetUpCard(card_->csr(), card_->info(), config_, NewEpoch());
+  absl::Status status = TakeLease(/*agrees=*/false);
+  if (!status.ok()) return status;
+  status = SetUpCard(card_->csr(), card_->info(), config_, NewEpoch());
   if (!status.ok()) return status;
   for (uint32_t engine = 0; engine < size(); ++engine) {
-    absl::StatusOr<uint16_t> generation = AttachEngine(card_->csr(), engine, card_->function());
+    absl::StatusOr<uint16_t> generation =
+        AttachEngine(card_->csr(), engine, card_->function(), card_->queues_per_engine());
     if (!generation.ok()) return generation.status();
     if (status = StartEngine(engine, *generation); !status.ok()) return status;
   }
@@ -81,6 +111,7 @@ absl::Status Fleet::AttachAll() {
 }
 
 void Fleet::DetachAll() {
+  StopUpkeep();
   for (uint32_t engine = 0; engine < engines_.size(); ++engine) {
     if (engines_[engine].released) continue;
     if (absl::Status status = unit(engine).Stop(); !status.ok()) {
@@ -90,6 +121,14 @@ void Fleet::DetachAll() {
     absl::Status status = DetachEngine(card_->csr(), engine, unit(engine).generation());
     if (!status.ok()) spdlog::error("engine {} stays attached: {}", engine, status.ToString());
   }
+  absl::Status status = lease_->Release();
+  if (!status.ok()) spdlog::error("the card's lease stays taken: {}", status.ToString());
+}
+
+void Fleet::StopUpkeep() {
+  if (upkeep_ == nullptr) return;
+  upkeep_->Disarm();
+  upkeep_.reset();
 }
 
 absl::Status Fleet::Import(AppSessionInfo info, std::vector<UniqueFd> fds) {
@@ -138,7 +177,12 @@ void Fleet::RemoveSession(const AppSessionInfo& info) {
 
 absl::Status Fleet::StartEngine(uint32_t engine, uint16_t generation) {
   engines_[engine].released = false;
-  return unit(engine).Start(generation);
+  const absl::StatusOr<std::optional<driver::TxCells>> cells =
+      ReadTxCells(card_->csr(), card_->info(), engine);
+  if (!cells.ok()) return cells.status();
+  absl::Status status = unit(engine).Start(generation, *cells);
+  if (upkeep_ == nullptr) upkeep_ = std::make_unique<CardUpkeep>(loop_, *this);
+  return status;
 }
 
 absl::Status Fleet::StartFresh(uint32_t engine, uint16_t generation) {
@@ -177,6 +221,11 @@ StatusReply Fleet::Status() {
   card.set_queues(info.queues);
   card.set_hold_cells(info.hold_cells);
   card.set_mtu(info.mtu);
+  for (std::string& name : driver::CapabilityNames(info.capabilities)) {
+    card.add_capabilities(std::move(name));
+  }
+  card.set_tx_cells(info.tx_cells);
+  card.set_pacing_horizon_us(static_cast<double>(info.pacing_horizon()) / runtime::kMicrosecond);
   for (uint32_t id = 0; id < engines_.size(); ++id) {
     EngineStatus& status = *reply.add_engines();
     status.set_id(id);
@@ -196,6 +245,13 @@ StatusReply Fleet::Status() {
     AddCounter(counters, "rx_bad_prefix", port.rx_bad_prefix);
     AddCounter(counters, "rx_wrong_owner", port.rx_wrong_owner);
     AddCounter(counters, "rx_no_buffer", port.rx_no_buffer);
+    AddCounter(counters, "tx_timed", port.tx_timed);
+    AddCounter(counters, "tx_no_cells", port.tx_no_cells);
+    AddCounter(counters, "departures_reported", port.departures_reported);
+    for (uint32_t queue = 0; queue < port.queues; ++queue) {
+      status.add_rx_of_queue(port.rx_of_queue[queue]);
+    }
+    if (info.capabilities.pacing) status.set_pacing_mbps(config_.pony().pacing_mbps());
   }
   return reply;
 }
@@ -205,12 +261,23 @@ absl::Status ReadCardCounters(driver::CsrWindow& window, StatusReply& status) {
   if (!info.ok()) return info.status();
   status.mutable_card()->set_epoch(info->epoch);
   status.mutable_card()->set_link(info->link_up);
+  const absl::StatusOr<std::optional<uint32_t>> lease = driver::Lease(window, 0).Holder();
+  if (!lease.ok()) return lease.status();
+  status.mutable_card()->set_leased(lease->has_value());
+  status.mutable_card()->set_lease_function(lease->value_or(0));
   for (EngineStatus& engine : *status.mutable_engines()) {
     driver::OwnerRow row(window, OwnerOf(engine.id()));
     absl::StatusOr<regs::SwitchWord> word = row.Read();
     if (!word.ok()) return word.status();
     engine.set_state(std::string(StateName(word->state)));
     engine.set_generation(word->generation);
+    const absl::StatusOr<std::optional<driver::TxCells>> cells =
+        ReadTxCells(window, *info, engine.id());
+    if (!cells.ok()) return cells.status();
+    if (*cells) {
+      engine.set_tx_quota((*cells)->quota);
+      engine.set_tx_cells((*cells)->taken - (*cells)->released);
+    }
     absl::StatusOr<driver::CounterSnapshot> snapshot = row.ReadCounters();
     if (!snapshot.ok()) return snapshot.status();
     for (size_t i = 0; i < snapshot->owner.size(); ++i) {

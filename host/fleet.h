@@ -3,16 +3,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "host/app_sessions.h"
 #include "host/card_link.h"
+#include "host/card_upkeep.h"
 #include "host/config.h"
 #include "host/control.pb.h"
 #include "host/engine_unit.h"
 #include "host/event_loop.h"
+#include "hw/driver/lease.h"
 #include "pony/service_directory.h"
 
 namespace farrier::host {
@@ -38,12 +41,24 @@ class Fleet {
   // Opens the card's function and makes empty engines; takes no owner yet.
   absl::Status OpenCard(uint32_t function);
 
-  // A daemon's fresh start: sets the card up, takes every owner, whatever a dead predecessor left,
-  // and runs all engines.
+  // The right to write what is common to the card's hosts, whoever had it before.
+  // FailedPrecondition if that is a process that lives, unless it `agrees`.
+  absl::Status TakeLease(bool agrees);
+
+  // A daemon's fresh start: takes the lease, sets the card up, takes every owner, whatever a dead
+  // predecessor left, and runs all engines.
   absl::Status AttachAll();
 
-  // Clean end: stops the engines and gives up the owners that are still this process's.
+  // Clean end: stops the engines and gives up the owners, and the lease, that are still this
+  // process's.
   void DetachAll();
+
+  // A hand-over decides about the rows, or does not any more.
+  void set_handing_over(bool handing_over) { handing_over_ = handing_over; }
+  bool handing_over() const { return handing_over_; }
+
+  // Another process has all engines: the card is not to expect this one's heartbeat.
+  void StopUpkeep();
 
   // A session that another daemon hands over; its engine's state comes later.
   absl::Status Import(AppSessionInfo info, std::vector<UniqueFd> fds);
@@ -71,14 +86,18 @@ class Fleet {
   void RemoveSession(const AppSessionInfo& info);
   absl::Status Adopt(const AppSessionInfo& info);
 
+  EventLoop& loop_;
   const Config config_;
   const CardOpener open_card_;
   const runtime::Clock& clock_;
   std::unique_ptr<CardLink> card_;
+  std::optional<driver::Lease> lease_;
+  bool handing_over_ = false;
   // Sessions' memory outlives the engines that touch it.
   AppSessions sessions_;
   pony::ServiceDirectory services_;
   std::vector<Slot> engines_;
+  std::unique_ptr<CardUpkeep> upkeep_;  // from the first engine that runs
 };
 
 // Reads the counters of the card and of the owners of `engines` engines into `status`.

@@ -1,6 +1,7 @@
 #include "host/fleet_handover.h"
 
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -71,6 +72,7 @@ std::unique_ptr<FleetHandover> FleetHandover::OfOld(Fleet& fleet, int control_li
                                                     std::function<void()> stop_serving) {
   auto handover = std::unique_ptr<FleetHandover>(new FleetHandover);
   handover->fleet_ = &fleet;
+  fleet.set_handing_over(true);
   handover->borrowed_listener_ = control_listener;
   handover->stop_serving_ = std::move(stop_serving);
   return handover;
@@ -100,11 +102,9 @@ absl::Status FleetHandover::Write(upgrade::EngineIndex engine, upgrade::RowState
                                   uint16_t expected_generation) {
   // The successor gets no new session of an engine on the move.
   if (state == upgrade::RowState::kHeld) fleet_->sessions().Freeze();
-  regs::SwitchWord word{};
-  word.state = static_cast<uint32_t>(state);
-  word.function = fleet_->card().function();
-  word.queue_base = engine;
-  word.generation = expected_generation;
+  const regs::SwitchWord word =
+      EngineRow(static_cast<regs::OwnerState>(state), fleet_->card().function(), engine,
+                fleet_->card().queues_per_engine(), expected_generation);
   const auto owner = static_cast<uint32_t>(OwnerOf(engine));
   return fleet_->card().csr().Write(regs::kRegOwnerSwitch(owner), word.Pack());
 }
@@ -152,6 +152,7 @@ absl::Status FleetHandover::SyncSessions(upgrade::Channel& channel) {
 
 void FleetHandover::Abandon() {
   sync_sessions_ = false;
+  fleet_->set_handing_over(false);
   fleet_->sessions().Thaw();
 }
 
@@ -254,6 +255,7 @@ absl::Status FleetHandover::AcceptStart(const StartAttachment& start, std::vecto
   if (absl::Status valid = ValidateConfig(config, "handed over"); !valid.ok()) return valid;
   own_fleet_ = std::make_unique<Fleet>(*loop_, std::move(config), open_card_);
   fleet_ = own_fleet_.get();
+  fleet_->set_handing_over(true);
   function_ = start.function();
   control_listener_ = std::move(fds[0]);
   app_listener_ = std::move(fds[1]);
@@ -310,6 +312,10 @@ absl::Status FleetHandover::Start(upgrade::EngineIndex engine, uint16_t generati
 }
 
 void FleetHandover::Serve() {
+  // All engines are here, so their predecessor has agreed, or is gone.
+  absl::Status leased = fleet_->TakeLease(/*agrees=*/true);
+  if (!leased.ok()) spdlog::error("the card's lease is not ours: {}", leased.ToString());
+  fleet_->set_handing_over(false);
   // After the old process's death without its last words the listener is here still.
   if (app_listener_.valid()) fleet_->sessions().Listen(std::move(app_listener_));
   serve_();

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace farrier::host {
 namespace {
@@ -34,6 +35,11 @@ std::string NonZero(const google::protobuf::RepeatedPtrField<Counter>& counters)
     absl::StrAppend(&out, out.empty() ? "" : ", ", counter.name(), " ", counter.value());
   }
   return out.empty() ? "nothing yet" : out;
+}
+
+std::string Pacing(const EngineStatus& engine) {
+  if (engine.pacing_mbps() == 0) return "-";
+  return absl::StrFormat("%g Gb/s", engine.pacing_mbps() / 1000.0);
 }
 
 using Row = std::vector<std::string>;
@@ -71,12 +77,25 @@ std::string RenderStatus(const StatusReply& status) {
       "%d B frames, link %s\n",
       card.kind(), card.location(), card.version() >> 16, card.version() & 0xFFFF, card.epoch(),
       card.functions(), card.queues(), card.hold_cells(), card.mtu(), card.link() ? "up" : "down");
+  absl::StrAppend(&out, "  can: ", absl::StrJoin(card.capabilities(), ", "), "\n");
+  if (card.tx_cells() != 0) {
+    absl::StrAppendFormat(&out, "  paces up to %.0f us ahead, %d TX cells\n",
+                          card.pacing_horizon_us(), card.tx_cells());
+  }
+  absl::StrAppend(
+      &out, "  lease: ",
+      card.leased() ? absl::StrCat("function ", FunctionName(card.lease_function())) : "free",
+      "\n");
   absl::StrAppend(&out, "  ", NonZero(card.counters()), "\n\nengines\n");
-  std::vector<Row> rows = {{"id", "owner", "state", "generation", "sessions", "CPU s"}};
+  std::vector<Row> rows = {{"id", "owner", "state", "generation", "sessions", "CPU s",
+                            "packets by queue", "pacing", "TX cells"}};
   for (const EngineStatus& engine : status.engines()) {
-    rows.push_back({absl::StrCat(engine.id()), absl::StrCat(engine.owner()), engine.state(),
-                    absl::StrCat(engine.generation()), absl::StrCat(engine.sessions()),
-                    absl::StrFormat("%.2f", engine.cpu_seconds())});
+    rows.push_back(
+        {absl::StrCat(engine.id()), absl::StrCat(engine.owner()), engine.state(),
+         absl::StrCat(engine.generation()), absl::StrCat(engine.sessions()),
+         absl::StrFormat("%.2f", engine.cpu_seconds()), absl::StrJoin(engine.rx_of_queue(), " "),
+         Pacing(engine),
+         engine.tx_quota() == 0 ? "-" : absl::StrCat(engine.tx_cells(), "/", engine.tx_quota())});
   }
   absl::StrAppend(&out, Table(rows));
   for (const EngineStatus& engine : status.engines()) {

@@ -27,12 +27,27 @@ TEST(Render, StatusShowsWhatIsNotZero) {
   engine.set_owner(1);
   engine.set_state("ATTACHED");
   engine.set_generation(7);
+  engine.add_rx_of_queue(70);
+  engine.add_rx_of_queue(3);
+  engine.set_pacing_mbps(2500);
+  engine.set_tx_quota(1365);
+  engine.set_tx_cells(8);
+  CardStatus& card = *status.mutable_card();
+  card.add_capabilities("hold");
+  card.add_capabilities("pacing");
+  card.set_tx_cells(4096);
+  card.set_pacing_horizon_us(262.144);
+  card.set_leased(true);
+  card.set_lease_function(1);
   Count(engine.add_card_counters(), "delivered", 12);
   Count(engine.add_card_counters(), "drop_quota", 0);
-  EXPECT_THAT(RenderStatus(status),
-              AllOf(HasSubstr("host2: farrierd 0.1.0, pid 42, up 3 min 12 s, on function B"),
-                    HasSubstr("ATTACHED   7"), HasSubstr("delivered 12"), HasSubstr("no sessions"),
-                    Not(HasSubstr("drop_quota"))));
+  EXPECT_THAT(
+      RenderStatus(status),
+      AllOf(HasSubstr("host2: farrierd 0.1.0, pid 42, up 3 min 12 s, on function B"),
+            HasSubstr("can: hold, pacing\n"), HasSubstr("paces up to 262 us ahead, 4096 TX cells"),
+            HasSubstr("lease: function B"), HasSubstr("70 3"), HasSubstr("2.5 Gb/s"),
+            HasSubstr("8/1365"), HasSubstr("ATTACHED   7"), HasSubstr("delivered 12"),
+            HasSubstr("no sessions"), Not(HasSubstr("drop_quota"))));
 }
 
 TEST(Render, AnUpgradeIsTold) {
