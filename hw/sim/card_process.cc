@@ -114,7 +114,10 @@ CardProcess::~CardProcess() {
   csr_.reset();
   if (epoll_fd_ >= 0) close(epoll_fd_);
   std::error_code not_empty;
-  if (made_directory_) std::filesystem::remove(directory_, not_empty);
+  if (made_directory_) {
+    std::filesystem::remove(directory_ / "functions.lock", not_empty);  // its daemons'
+    std::filesystem::remove(directory_, not_empty);
+  }
 }
 
 void CardProcess::ToHost(int function, int queue, std::span<const uint8_t> bytes) {
@@ -150,8 +153,11 @@ bool CardProcess::Work(int64_t now_ns) {
     playing_ = !wire_->plays_file() || SomebodyReceives();
   }
   if (playing_) moved |= wire_->Receive(card, now_ns) > 0;
-  for (int i = 0; i < kSteps && card.Step(now_ns); ++i) moved = true;
-  step_ns_ += Now() - now_ns;
+  // The clock is read anew: hosts ask for departures counted from the time when they hand a packet
+  // over, and the card's clock must not be behind that.
+  const int64_t step_ns = Now();
+  for (int i = 0; i < kSteps && card.Step(step_ns); ++i) moved = true;
+  step_ns_ += Now() - step_ns;
   for (auto& function : functions_) function->Flush();
   wire_->Flush(now_ns);
   if (now_ns >= next_csr_ns_) {

@@ -123,20 +123,24 @@ absl::Status Cluster::StartCard(int host) {
 
 std::string Cluster::Config(int host) const {
   const int peer = 1 - host;
+  const auto more = [](const std::string& members) {
+    return members.empty() ? "" : absl::StrCat(", ", members);
+  };
   return absl::StrFormat(
       R"({
   "name": "host%d",
-  "card": {"sim": {"directory": "%s"}},
+  "card": {"sim": {"directory": "%s"}%s},
   "network": {
     "ip": "%s", "mac": "02:00:00:00:00:%02x",
     "neighbors": [{"ip": "%s", "mac": "02:00:00:00:00:%02x", "firstPort": 7000, "engines": %d}]
   },
-  "pony": {"firstPort": 7000, "engines": %d},
+  "pony": {"firstPort": 7000, "engines": %d%s},
   "appSocket": "%s",
   "controlSocket": "%s"
 })",
-      host + 1, CardDirectory(host).string(), Ip(host), host + 1, Ip(peer), peer + 1,
-      options_.engines, options_.engines, AppSocket(host).string(), ControlSocket(host).string());
+      host + 1, CardDirectory(host).string(), more(options_.card_config), Ip(host), host + 1,
+      Ip(peer), peer + 1, options_.engines, options_.engines, more(options_.pony_config),
+      AppSocket(host).string(), ControlSocket(host).string());
 }
 
 absl::Status Cluster::StartDaemon(int host, const std::string& program) {

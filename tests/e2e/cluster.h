@@ -19,11 +19,14 @@ namespace farrier::e2e {
 enum class Wire { kMemif, kVeth };
 
 struct ClusterOptions {
-  std::string card = "model";       // farrier-card --backend
-  Wire wire = Wire::kMemif;         // kVeth: a veth pair between two network namespaces; root only
-  std::string fault;                // farrier-card --fault, on both cards; empty = a perfect wire
-  int engines = 2;                  // per daemon
-  std::string daemon = "farrierd";  // the program that both hosts start with
+  std::string card = "model";  // farrier-card --backend
+  Wire wire = Wire::kMemif;    // kVeth: a veth pair between two network namespaces; root only
+  std::string fault;           // farrier-card --fault, on both cards; empty = a perfect wire
+  int engines = 2;             // per daemon
+  // More of the blocks "card" and "pony" of the daemons' configuration: JSON members.
+  std::string card_config;
+  std::string pony_config;
+  std::string daemon = "farrierd";                // the program that both hosts start with
   std::map<std::string, std::string> daemon_env;  // of both daemons and what they become
   std::filesystem::path programs;                 // where the binaries are
 };
@@ -53,6 +56,9 @@ class Cluster {
   // Starts farrierd on a host whose daemon has ended.
   absl::Status StartDaemon(int host, const std::string& program = "farrierd");
 
+  // Of a host's farrierd.
+  std::string Config(int host) const;
+
   // farrierctl on a host's control socket.
   absl::StatusOr<Finished> Ctl(int host, std::vector<std::string> args,
                                absl::Duration timeout = absl::Seconds(30)) const;
@@ -77,7 +83,6 @@ class Cluster {
   absl::Status SetUp();
   absl::Status SetUpVeth();
   absl::Status StartCard(int host);
-  std::string Config(int host) const;
 
   ClusterOptions options_;
   std::filesystem::path directory_;

@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "hw/driver/owner_row.h"
 #include "hw/driver/socket_csr_window.h"
@@ -118,6 +119,54 @@ TEST_F(Faults, AnAppThatStopsOrDiesHurtsNobodyElse) {
   ASSERT_TRUE(code.ok()) << "the client was not told that its peer died";
   EXPECT_NE(*code, 0);
   ExpectThatAnEchoWorks(9);
+}
+
+TEST_F(Faults, ASecondDaemonOnTheCardIsRefusedAndLearnsWhoHasIt) {
+  // The same card, but other sockets.
+  const std::filesystem::path config = cluster_->directory() / "second.json";
+  std::ofstream(config) << absl::StrReplaceAll(
+      cluster_->Config(kServer),
+      {{"app2.sock", "second-app.sock"}, {"control2.sock", "second-control.sock"}});
+  const auto second = [&] {
+    auto run =
+        RunToEnd({.argv = {cluster_->Program("farrierd"), "--config", config}}, absl::Seconds(30));
+    EXPECT_TRUE(run.ok()) << run.status().message();
+    EXPECT_EQ(run->exit_code, 1);
+    return run->output;
+  };
+  EXPECT_THAT(second(), HasSubstr("function A of the card at"));
+  auto upgrade = cluster_->Ctl(kServer, {"upgrade", "--binary", cluster_->Program("farrierd-next")},
+                               absl::Seconds(60));
+  ASSERT_TRUE(upgrade.ok() && upgrade->exit_code == 0) << upgrade->output;
+  EXPECT_THAT(second(), HasSubstr("a farrierd on its function B holds the lease and lives"));
+  auto status = cluster_->Status(kServer);
+  ASSERT_TRUE(status.ok()) << status.status().message();
+  EXPECT_TRUE(status->card().leased());
+  EXPECT_EQ(status->card().lease_function(), 1u);
+  ExpectThatAnEchoWorks(7);
+}
+
+TEST(Heartbeat, ADaemonThatWasStoppedHasItsPacketsHeldAndTakesThemBack) {
+  auto cluster = Cluster::Start({.card_config = "\"heartbeatMs\": 300", .programs = FARRIER_BIN});
+  ASSERT_TRUE(cluster.ok()) << cluster.status().message();
+  auto echo = Echo::Start(**cluster, {.messages = 1000, .keep_going = true});
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  ASSERT_TRUE(echo->AwaitVerified(100).ok()) << echo->client().Output();
+  (*cluster)->daemon(kServer).Signal(SIGSTOP);
+  absl::SleepFor(absl::Seconds(1));
+  auto window = driver::SocketCsrWindow::Connect((*cluster)->CardDirectory(kServer) / "csr.sock");
+  ASSERT_TRUE(window.ok()) << window.status();
+  const auto row = driver::OwnerRow(**window, runtime::OwnerId{1}).Read();
+  ASSERT_TRUE(row.ok());
+  EXPECT_EQ(row->state, static_cast<uint32_t>(regs::OwnerState::kHeld));
+  (*cluster)->daemon(kServer).Signal(SIGCONT);
+  echo->Enough();
+  auto account = echo->Finish();
+  ASSERT_TRUE(account.ok()) << account.status().message();
+  EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
+  const auto after = driver::OwnerRow(**window, runtime::OwnerId{1}).Read();
+  EXPECT_EQ(after->state, static_cast<uint32_t>(regs::OwnerState::kAttached));
+  EXPECT_GT(after->generation, row->generation);
 }
 
 TEST_F(Faults, AKilledCardIsAnErrorThatNamesIt) {

@@ -12,7 +12,9 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <optional>
+#include <tuple>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -52,7 +54,10 @@ struct Options {
 struct Outcome {
   Struct client;  // the echo client's own account
   std::vector<host::UpgradeResult> upgrades;
-  std::array<host::StatusReply, 2> hosts;
+  std::array<host::StatusReply, 2> hosts;  // at the end
+  // By host, then by pid: the last that was seen of each farrierd, whose ports count from its
+  // start.
+  std::array<std::map<int, host::StatusReply>, 2> processes;
   std::array<Struct, 2> cards;  // farrier-card's reports
   double traffic_seconds = 0;
   uint64_t seen_by_tcpdump = 0;
@@ -131,9 +136,7 @@ class Demo {
     if (!account.ok()) return account.status();
     outcome_.client = *account;
     for (int host : {0, 1}) {
-      auto status = cluster_->Status(host);
-      if (!status.ok()) return status.status();
-      outcome_.hosts[host] = *status;
+      if (auto s = Look(host); !s.ok()) return s;
     }
     if (tcpdump) {
       tcpdump->Signal(SIGINT);
@@ -143,6 +146,14 @@ class Demo {
     if (int code = echo->server().Stop(); code != 0) {
       return absl::InternalError(absl::StrCat("pony-echo-server ended with code ", code));
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status Look(int host) {
+    auto status = cluster_->Status(host);
+    if (!status.ok()) return status.status();
+    outcome_.hosts[host] = *status;
+    outcome_.processes[host][status->pid()] = *status;
     return absl::OkStatus();
   }
 
@@ -176,6 +187,7 @@ class Demo {
       // At even distances on the way; a fast card's traffic goes on until the last is done.
       if (!upgrade && asked < options_.upgrades &&
           verified >= options_.messages / (options_.upgrades + 1) * (asked + 1)) {
+        if (auto s = Look(kServer); !s.ok()) return s;
         const std::string program = asked % 2 == 0 ? "farrierd-next" : "farrierd";
         auto started = cluster_->Launch(
             absl::StrCat("upgrade", asked + 1),
@@ -234,6 +246,54 @@ class Demo {
   absl::Time last_said_ = absl::InfinitePast();
 };
 
+bool Can(const Outcome& outcome, const std::string& capability) {
+  const auto& names = outcome.hosts[0].card().capabilities();
+  return std::find(names.begin(), names.end(), capability) != names.end();
+}
+
+// How the card spread the engines' packets over their queues.
+void AddRss(const Outcome& outcome, std::vector<Figure>& figures) {
+  std::map<std::tuple<int, uint32_t, int>, uint64_t> packets;  // by host, engine, queue
+  for (int host : {0, 1}) {
+    for (const auto& [pid, status] : outcome.processes[host]) {
+      for (const auto& engine : status.engines()) {
+        for (int queue = 0; queue < engine.rx_of_queue_size(); ++queue) {
+          packets[{host, engine.id(), queue}] += engine.rx_of_queue(queue);
+        }
+      }
+    }
+  }
+  const auto least = std::min_element(packets.begin(), packets.end(),
+                                      [](auto& a, auto& b) { return a.second < b.second; });
+  const auto used = std::count_if(packets.begin(), packets.end(),
+                                  [](const auto& queue) { return queue.second > 0; });
+  const auto& engines = outcome.hosts[0].engines();
+  figures.push_back({"queues_per_engine", engines.empty() ? 0.0 : engines[0].rx_of_queue_size(),
+                     "queues", ">= 2"});
+  figures.push_back(
+      {"queues_used", static_cast<double>(used), "queues", absl::StrCat("== ", packets.size())});
+  figures.push_back({"packets_of_idlest_queue",
+                     least == packets.end() ? 0 : static_cast<double>(least->second), "packets",
+                     ">= 1"});
+}
+
+// What left at a time of its own.
+void AddPacing(const Outcome& outcome, std::vector<Figure>& figures) {
+  uint64_t timed = 0, clamped = 0, full = 0;
+  for (int host : {0, 1}) {
+    for (const auto& [pid, status] : outcome.processes[host]) {
+      for (const auto& engine : status.engines()) timed += CounterOf(engine.counters(), "tx_timed");
+    }
+    for (const auto& engine : outcome.hosts[host].engines()) {
+      clamped += CounterOf(engine.card_counters(), "tx_clamped");
+      full += CounterOf(engine.card_counters(), "tx_full");
+    }
+  }
+  figures.push_back({"paced_by_departure_time", static_cast<double>(timed), "packets", ">= 1"});
+  figures.push_back({"tx_clamped", static_cast<double>(clamped), "packets", "== 0"});
+  figures.push_back({"tx_full", static_cast<double>(full), "packets", "== 0"});
+}
+
 std::vector<Figure> Figures(const Outcome& outcome, const Options& options) {
   const std::string prefix = absl::StrCat(options.card, ".", options.wire, ".");
   const double verified = Number(outcome.client, "verified");
@@ -270,6 +330,8 @@ std::vector<Figure> Figures(const Outcome& outcome, const Options& options) {
        blackouts.empty() ? 0 : *std::max_element(blackouts.begin(), blackouts.end()), "ms", ""},
       {"longest_gap_seen_by_app", Number(outcome.client, "longest_gap_ms"), "ms", ""},
   };
+  if (Can(outcome, "rss")) AddRss(outcome, figures);
+  if (Can(outcome, "pacing")) AddPacing(outcome, figures);
   if (options.card == "rtl") {
     double slower = INFINITY;
     for (const Struct& card : outcome.cards) {
@@ -308,7 +370,7 @@ std::string Details(const Outcome& outcome) {
     for (const auto& counter : counters) {
       const bool is_drop = absl::StartsWith(counter.name(), "drop") ||
                            absl::StartsWith(counter.name(), "rx_drop") ||
-                           counter.name() == "tx_stale";
+                           counter.name() == "tx_stale" || counter.name() == "tx_full";
       if (!is_drop || counter.value() == 0) continue;
       absl::StrAppendFormat(&text, "  %s: %s %d\n", where, counter.name(), counter.value());
       any = true;

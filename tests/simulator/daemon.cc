@@ -1,5 +1,7 @@
 #include "tests/simulator/daemon.h"
 
+#include <bit>
+#include <optional>
 #include <utility>
 
 #include "hw/driver/card_info.h"
@@ -10,6 +12,7 @@ namespace farrier::sim {
 namespace {
 
 constexpr uint32_t kEthernetHeader = 14;
+constexpr Nanoseconds kSyncPeriod = 20 * kMillisecond;
 
 }  // namespace
 
@@ -22,17 +25,24 @@ Daemon::Daemon(EventQueue& queue, Random random, const DaemonOptions& options, S
       function_(function),
       observer_(observer),
       window_(card),
-      slots_(options.engine.engines) {
+      info_(driver::Identify(window_).value()),
+      queues_(info_.capabilities.rss ? options.queues : 1),
+      slots_(options.engine.engines),
+      sync_cells_(queue, [this] { SyncCells(); }) {
   for (uint32_t i = 0; i < engines(); ++i) {
+    const auto first = static_cast<int>(i * queues_);
     slots_[i].port = std::make_unique<driver::CardPort>(
         card_, driver::CardPortOptions{.owner = owner(i),
                                        .function = function_,
-                                       .queue = static_cast<int>(i),
+                                       .queue = first,
+                                       .queues = queues_,
                                        .rx_buffers = options_.rx_buffers,
                                        .max_frame = options_.engine.mtu + kEthernetHeader});
     MakeEngine(i);
-    card_.Connect(function_, static_cast<int>(i), slots_[i].port.get(),
-                  [this, i] { slots_[i].runner->Wake(); });
+    for (int queue = first; queue < first + static_cast<int>(queues_); ++queue) {
+      card_.Connect(function_, queue, slots_[i].port.get(),
+                    [this, i] { slots_[i].runner->Wake(); });
+    }
   }
 }
 
@@ -45,6 +55,8 @@ void Daemon::MakeEngine(uint32_t engine) {
   options.udp_port = static_cast<uint16_t>(options.udp_port + engine);
   options.epoch = static_cast<uint32_t>(random_.Uniform(1, UINT32_MAX));
   options.seed = random_.Bits();
+  if (info_.capabilities.pacing) options.departure_lead = info_.pacing_horizon() / 2;
+  if (!info_.capabilities.pacing) options.pacing_mbps = 0;
   slot.runner.reset();
   slot.engine = std::make_unique<pony::PonyEngine>(std::move(options), slot.port.get());
   slot.runner = std::make_unique<EngineRunner>(
@@ -54,9 +66,7 @@ void Daemon::MakeEngine(uint32_t engine) {
 }
 
 absl::Status Daemon::SetUpCard() {
-  const auto info = driver::Identify(window_);
-  if (!info.ok()) return info.status();
-  driver::Filters filters(window_, info->filter_depth);
+  driver::Filters filters(window_, info_.filter_depth);
   for (uint32_t i = 0; i < engines(); ++i) {
     // Fixed while a predecessor's packets are parked: the row keeps the quota it has.
     const auto quota = driver::OwnerRow(window_, owner(i)).WriteQuota(options_.quota_cells);
@@ -74,12 +84,8 @@ absl::Status Daemon::Boot() {
     driver::OwnerRow row(window_, owner(i));
     const auto now = row.Read();
     if (!now.ok()) return now.status();
-    regs::SwitchWord word;
-    word.state = static_cast<uint32_t>(regs::OwnerState::kAttached);
-    word.function = static_cast<uint32_t>(function_);
-    word.queue_base = i;
-    word.generation = now->generation;
-    const auto outcome = row.Switch(word);
+    const auto outcome =
+        row.Switch(Row(i, regs::OwnerState::kAttached, static_cast<uint16_t>(now->generation)));
     if (!outcome.ok()) return outcome.status();
     if (!outcome->won) return absl::InternalError("an attach without a rival was refused");
     Run(i, static_cast<uint16_t>(outcome->row.generation));
@@ -89,8 +95,32 @@ absl::Status Daemon::Boot() {
 
 void Daemon::Run(uint32_t engine, uint16_t generation) {
   slots_[engine].generation = generation;
-  slots_[engine].port->SetGeneration(generation);
+  std::optional<driver::TxCells> cells;
+  if (info_.capabilities.pacing) {
+    cells = driver::OwnerRow(window_, owner(engine)).ReadTxCells().value();
+    sync_cells_.SetNoLaterThan(queue_.Now() + kSyncPeriod);
+  }
+  slots_[engine].port->SetGeneration(generation, cells);
   slots_[engine].runner->Start();
+}
+
+regs::SwitchWord Daemon::Row(uint32_t engine, regs::OwnerState state, uint16_t generation) const {
+  return {.state = static_cast<uint32_t>(state),
+          .function = static_cast<uint32_t>(function_),
+          .queue_base = engine * queues_,
+          .log2_queues = static_cast<uint32_t>(std::countr_zero(queues_)),
+          .generation = generation};
+}
+
+void Daemon::SyncCells() {
+  for (uint32_t i = 0; i < engines(); ++i) {
+    if (!running(i) || !slots_[i].port->OutOfTxCells()) continue;
+    driver::OwnerRow row(window_, owner(i));
+    const auto seen = row.ReadTxSeen();
+    slots_[i].port->SyncTxCells(*seen, *row.ReadTxCells());
+    slots_[i].runner->Wake();
+  }
+  sync_cells_.Set(queue_.Now() + kSyncPeriod);
 }
 
 void Daemon::RunEmpty(uint32_t engine, uint16_t generation) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "hw/driver/card_csr_window.h"
+#include "hw/driver/card_info.h"
 #include "hw/driver/card_port.h"
 #include "pony/engine.h"
 #include "tests/simulator/engine_runner.h"
@@ -20,7 +21,8 @@ namespace farrier::sim {
 // What every process of a host's daemon is started with.
 struct DaemonOptions {
   pony::EngineOptions engine;  // of engine 0; id, udp_port, epoch and seed follow from it
-  uint32_t rx_buffers = 128;   // per engine
+  uint32_t rx_buffers = 128;   // per queue
+  uint32_t queues = 2;         // per engine, on a card with RSS
   uint32_t quota_cells = 512;  // per engine
   RunnerOptions runner;
 };
@@ -75,6 +77,8 @@ class Daemon {
   runtime::OwnerId owner(uint32_t engine) const {
     return static_cast<runtime::OwnerId>(engine + 1);
   }
+  // The engine's row when its queues are those of this process.
+  regs::SwitchWord Row(uint32_t engine, regs::OwnerState state, uint16_t generation) const;
   // Polling the engine has been given the row's generation; 0 before.
   uint16_t generation(uint32_t engine) const { return slots_[engine].generation; }
   pony::PonyEngine& engine(uint32_t engine) { return *slots_[engine].engine; }
@@ -94,6 +98,8 @@ class Daemon {
   };
 
   void MakeEngine(uint32_t engine);
+  // Helps ports whose departure reports got lost, as farrierd does.
+  void SyncCells();
   absl::Status SetUpCard();
 
   EventQueue& queue_;
@@ -103,9 +109,12 @@ class Daemon {
   const int function_;
   DaemonObserver& observer_;
   driver::CardCsrWindow window_;
+  const driver::CardInfo info_;
+  const uint32_t queues_;                // per engine
   std::map<uint32_t, Served> sessions_;  // by id; ahead of the engines, so that it outlives them
   std::vector<Slot> slots_;
   std::vector<uint32_t> frozen_;
+  Timer sync_cells_;
 };
 
 }  // namespace farrier::sim

@@ -187,11 +187,8 @@ absl::Status HandOver::Write(upgrade::EngineIndex engine, upgrade::RowState stat
                              uint16_t expected_generation) {
   const bool failed = random_.Chance(options_.card_failure);
   if (failed && random_.Chance(0.5)) return absl::UnavailableError("the card is away");
-  regs::SwitchWord word;
-  word.state = static_cast<uint32_t>(state);
-  word.function = static_cast<uint32_t>(daemon_.function());
-  word.queue_base = engine;
-  word.generation = expected_generation;
+  const regs::SwitchWord word =
+      daemon_.Row(engine, static_cast<regs::OwnerState>(state), expected_generation);
   const auto offset = regs::kRegOwnerSwitch(static_cast<uint32_t>(daemon_.owner(engine)));
   if (auto status = daemon_.window().Write(offset, word.Pack()); !status.ok()) return status;
   if (failed) return absl::UnavailableError("the card's answer got lost");

@@ -9,6 +9,7 @@ namespace farrier::sim {
 namespace {
 
 constexpr uint16_t kFirstPort = 7000;
+constexpr uint32_t kPacingMbps = 5'000;  // slow enough for flows to run into the card's horizon
 
 Mac MacOf(int host) { return {0x02, 0, 0, 0, 0, static_cast<uint8_t>(host + 1)}; }
 
@@ -28,6 +29,7 @@ World::World(uint64_t seed, const WorldOptions& options) : random_(seed), verdic
   pony::EngineOptions& engine = host_options.daemon.engine;
   engine.engines = static_cast<uint16_t>(options.engines);
   engine.udp_port = kFirstPort;
+  engine.pacing_mbps = kPacingMbps;
   for (int i = 0; i < options.hosts; ++i) {
     engine.neighbors.push_back({.ip = Ip(i),
                                 .mac = MacOf(i),
