@@ -20,13 +20,14 @@ module cell_allocator #(
     $error("cell_allocator: Cells must fit a cell number");
   end
 
+  localparam int unsigned Places = 1 << ((Cells > 2) ? $clog2(Cells) : 1);
   localparam logic [farrier_pkg::CellBits:0] Fresh = Cells[farrier_pkg::CellBits:0];
 
   logic [farrier_pkg::CellBits:0] fresh_q;      // the next cell never handed out
   logic [farrier_pkg::CellBits:0] cells_q;
   logic                          fresh, returned_valid, push, full;
   farrier_pkg::cell_t            returned;
-  logic [farrier_pkg::CellBits:0] level;
+  logic [$clog2(Places):0]       level;
 
   assign fresh          = fresh_q != Fresh;
   assign valid_o        = fresh || returned_valid;
@@ -37,7 +38,7 @@ module cell_allocator #(
 
   fifo #(
     .Width(farrier_pkg::CellBits),
-    .Depth(1 << farrier_pkg::CellBits)
+    .Depth(Places)
   ) u_returned (
     .clk_i,
     .rst_ni,

@@ -1,5 +1,7 @@
 // Gives back the cells of dropped packets and of discarded lists, in the background.
-module cell_reclaimer (
+module cell_reclaimer #(
+  parameter int unsigned Cells = 1 << farrier_pkg::CellBits  // that there are, at least 2
+) (
   input  logic                    clk_i,
   input  logic                    rst_ni,
   input  logic                    push_i,          // always taken
@@ -28,14 +30,15 @@ module cell_reclaimer (
 
   state_e                         state_q;
   logic                           valid, full, pop, first_q;
-  logic [farrier_pkg::CellBits:0] level, packets_q;
+  logic [farrier_pkg::CellBits:0] packets_q;
+  logic [$clog2(Cells):0]         level;
   farrier_pkg::reclaim_t          entry;
   farrier_pkg::cell_t             cell_q;
   logic                           waits;
 
   fifo #(
     .Width($bits(reclaim_i)),
-    .Depth(1 << farrier_pkg::CellBits)
+    .Depth(1 << $clog2(Cells))
   ) u_entries (
     .clk_i,
     .rst_ni,

@@ -152,6 +152,8 @@ module csr #(
           read_data[farrier_regs_pkg::CapabilitiesExactFiltersLsb] = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesHoldLsb]         = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesPacingLsb]       = 1'b1;
+          read_data[farrier_regs_pkg::CapabilitiesTxChecksumLsb]   = 1'b1;
+          read_data[farrier_regs_pkg::CapabilitiesTxGuardLsb]      = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesRssLsb]          = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesTernaryLsb]      = 1'b1;
           read_data[farrier_regs_pkg::CapabilitiesHeartbeatLsb]    = 1'b1;

@@ -70,7 +70,7 @@ module farrier_card #(
   input  logic [Functions*512-1:0]  h2c_data_i,
   input  logic [Functions*64-1:0]   h2c_keep_i,
   input  logic [Functions-1:0]      h2c_last_i,
-  input  logic [Functions*16-1:0]   h2c_size_i,      // not used: lengths come from tkeep
+  input  logic [Functions*16-1:0]   h2c_size_i,      // of the packet
   input  logic [Functions*16-1:0]   h2c_src_i,       // not used: the lane tells
   input  logic [Functions*16-1:0]   h2c_dst_i,       // not used
   output logic [Functions-1:0]      h2c_ready_o,
@@ -298,7 +298,7 @@ module farrier_card #(
 
   // TX.
   farrier_pkg::tx_count_t tx_count;
-  logic                   tx_bad_prefix, tx_disabled, tx_full, tx_packet, tx_idle;
+  logic                   tx_bad_prefix, tx_disabled, tx_guard, tx_full, tx_packet, tx_idle;
   logic [15:0]            tx_packet_bytes;
 
   tx_path #(
@@ -313,6 +313,7 @@ module farrier_card #(
     .time_i,
     .enabled_i       (settings.enabled),
     .raw_i           (settings.raw),
+    .guard_i         (settings.guard),
     .access_valid_i  (block_valid[farrier_pkg::BlockTx]),
     .access_i        (block_request),
     .access_o        (tx_answer),
@@ -326,6 +327,7 @@ module farrier_card #(
     .h2c_data_i,
     .h2c_keep_i,
     .h2c_last_i,
+    .h2c_size_i,
     .h2c_ready_o,
     .tx_valid_o,
     .tx_data_o,
@@ -336,6 +338,7 @@ module farrier_card #(
     .count_o         (tx_count),
     .bad_prefix_o    (tx_bad_prefix),
     .disabled_o      (tx_disabled),
+    .guard_o         (tx_guard),
     .full_o          (tx_full),
     .packet_o        (tx_packet),
     .packet_bytes_o  (tx_packet_bytes),
@@ -362,6 +365,7 @@ module farrier_card #(
     if (tx_packet) grown[17*farrier_regs_pkg::GlobalCounterTxBytes+:17] = {1'b0, tx_packet_bytes};
     grown[17*farrier_regs_pkg::GlobalCounterTxBadPrefix+:17]  = {16'd0, tx_bad_prefix};
     grown[17*farrier_regs_pkg::GlobalCounterTxDisabled+:17]   = {16'd0, tx_disabled};
+    grown[17*farrier_regs_pkg::GlobalCounterTxGuard+:17]      = {16'd0, tx_guard};
     grown[17*farrier_regs_pkg::GlobalCounterTxFull+:17]       = {16'd0, tx_full};
     grown[17*farrier_regs_pkg::GlobalCounterTxReportLost+:17] = {15'd0, reports_lost};
     grown[17*farrier_regs_pkg::GlobalCounterCsrBadAccess+:17] = {16'd0, csr_bad};
@@ -388,6 +392,6 @@ module farrier_card #(
   assign wake_o = (tx_wake < rx_wake) ? tx_wake : rx_wake;
 
   logic unused;
-  assign unused = ^{rx_src_i, rx_dst_i, h2c_size_i, h2c_src_i, h2c_dst_i};
+  assign unused = ^{rx_src_i, rx_dst_i, h2c_src_i, h2c_dst_i};
 
 endmodule

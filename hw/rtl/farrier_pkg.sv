@@ -358,6 +358,15 @@ package farrier_pkg;
     logic [TxCounters-1:0] count;
   } tx_count_t;
 
+  // TX memory: its cells, and behind each cell of a packet where it goes on.
+  localparam int unsigned TxCellBits = 12;
+  typedef logic [TxCellBits-1:0] tx_cell_t;
+
+  typedef struct packed {
+    logic     last;  // no further cell
+    tx_cell_t next;
+  } tx_link_t;
+
   // TX: a packet that has come in whole.
   typedef struct packed {
     logic        raw;      // from a raw function: no owner, generation or departure
@@ -366,7 +375,7 @@ package farrier_pkg;
     logic        bad;      // no valid prefix, or no frame's length
     logic        stored;   // all of it is in cells
     logic        partial;  // not all of it, but `head` and what follows must be freed
-    cell_t head;
+    tx_cell_t head;
     logic [4:0]  cells;    // that the whole frame needs
     logic [15:0] size;     // of the frame, bytes; 0xFFFF: that or more
     owner_t owner;
@@ -375,7 +384,50 @@ package farrier_pkg;
     logic [63:0] departure;  // ns; 0 = now
     logic [5:0]  pacing_class;
     logic        report;   // its departure
+    logic        guarded;  // the guard has a verdict on it
+    logic        insert;   // there is a patch for it
+    logic        violation; // the guard's verdict, when it is there
   } tx_packet_t;
+
+  // A beat of a frame that is to be looked into.
+  typedef struct packed {
+    logic        first;
+    logic        last;
+    logic        guarded;  // this and what follows: with every beat of a frame the same
+    logic        insert;   // checksums
+    logic [1:0]  func;
+    logic [15:0] size;     // of the frame, bytes, as the function said
+  } tx_beat_t;
+
+  // What the guard wants to know of ARP.
+  typedef struct packed {
+    logic        good;     // Ethernet and IPv4, and not cut short
+    logic [47:0] sender_mac;
+    logic [31:0] sender_ip;
+  } tx_arp_t;
+
+  // What is to be summed up for a frame's checksums.
+  typedef struct packed {
+    logic        udp;
+    logic        ipv4;        // has an IPv4 header, whose checksum is
+    logic [4:0]  ipv4_place;  // in units of two bytes
+    logic [15:0] ipv4_value;
+    logic        l4;          // has an L4 checksum
+    logic [6:0]  l4_place;
+    logic [7:0]  from;        // as in checksum_query_t
+    logic [15:0] to;
+    logic [20:0] seed;
+  } tx_checksum_query_t;
+
+  // Checksums to be put into a frame on its way out. Places in units of two bytes.
+  typedef struct packed {
+    logic        ipv4;
+    logic [4:0]  ipv4_place;
+    logic [15:0] ipv4_value;
+    logic        l4;
+    logic [6:0]  l4_place;
+    logic [15:0] l4_value;
+  } tx_patch_t;
 
   // What egress needs to know of a packet, at the number of its first cell.
   typedef struct packed {
@@ -383,6 +435,7 @@ package farrier_pkg;
     logic [1:0]  func;
     owner_t owner;
     logic        report;
+    logic        insert;   // there is a patch
     logic [31:0] sequence_number;
     logic [15:0] size;     // bytes
   } tx_meta_t;
@@ -390,7 +443,7 @@ package farrier_pkg;
   // What was decided of a packet.
   typedef struct packed {
     logic        accept;   // it is to be parked
-    cell_t head;
+    tx_cell_t head;
     logic [15:0] size;     // bytes
     logic [57:0] slot;     // of its departure, in SLOT_NS
     logic        at_once;  // has no departure

@@ -10,12 +10,12 @@ module tx_classes (
   // Packets; always taken.
   input  logic                        insert_i,
   input  logic [5:0]                  insert_class_i,
-  input  farrier_pkg::cell_t          insert_id_i,
+  input  farrier_pkg::tx_cell_t          insert_id_i,
   input  logic [15:0]                 insert_size_i, // bytes
   output logic [farrier_regs_pkg::Classes-1:0] limited_o,  // classes with a cost
   // A packet that may go.
   output logic                        due_o,
-  output farrier_pkg::cell_t          due_id_o,
+  output farrier_pkg::tx_cell_t          due_id_o,
   input  logic                        due_ready_i,   // it is taken
   // CLASS_COST (word 0) and CLASS_BURST (word 1).
   input  farrier_pkg::tx_access_t  access_i,
@@ -26,7 +26,7 @@ module tx_classes (
 );
 
   localparam int unsigned Classes = farrier_regs_pkg::Classes;
-  localparam int unsigned IdBits = farrier_pkg::CellBits;
+  localparam int unsigned IdBits = farrier_pkg::TxCellBits;
   localparam int unsigned OutDepth = 8;
   localparam int unsigned InFlight = 4;  // visits that may still put something out
 
@@ -35,7 +35,7 @@ module tx_classes (
   // Insertion: first cycle reads the tail, second cycle links.
   logic               link_q, linked_q, linked_behind_q, append;
   logic [5:0]         link_class_q, linked_class_q;
-  farrier_pkg::cell_t link_id_q, linked_id_q, linked_to_q, tail_stored, tail;
+  farrier_pkg::tx_cell_t link_id_q, linked_id_q, linked_to_q, tail_stored, tail;
 
   // Visits: choose, read the class, read the packet, decide, settle.
   logic               choose, choice_q, read, two_q, three_q, four_q;
@@ -158,11 +158,11 @@ module tx_classes (
   // Second cycle: the class.
   logic [63:0]        tat_stored, now_q;
   logic               head_visited;
-  farrier_pkg::cell_t head_inserted, head_moved, head_two, tail_two, next_three;
+  farrier_pkg::tx_cell_t head_inserted, head_moved, head_two, tail_two, next_three;
   logic               tat_write, head_write;
   logic [63:0]        tat_new;
   logic [15:0]        size_three;
-  farrier_pkg::cell_t head_new;
+  farrier_pkg::tx_cell_t head_new;
 
   ram_1r1w #(
     .Width(64),
@@ -249,7 +249,7 @@ module tx_classes (
   logic [64:0]        reach_q;  // now + burst
   logic [63:0]        tat_q, now_three_q, eligible_q;
   logic [31:0]        cost_q;
-  farrier_pkg::cell_t head_q, tail_three;
+  farrier_pkg::tx_cell_t head_q, tail_three;
   logic               go, single, empties;
 
   always_comb begin

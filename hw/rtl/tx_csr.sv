@@ -1,5 +1,5 @@
 // Software's side of TX: FUNCTION_CLASS and FUNCTION_TX_QUOTA are here; the tables of owners and classes
-// are asked.
+// are asked, and so is the guard.
 module tx_csr (
   input  logic                         clk_i,
   input  logic                         rst_ni,
@@ -14,11 +14,13 @@ module tx_csr (
   output farrier_pkg::tx_access_t   owner_o,
   input  farrier_pkg::block_response_t owner_i,
   output farrier_pkg::tx_access_t   class_access_o,
-  input  farrier_pkg::block_response_t class_access_i
+  input  farrier_pkg::block_response_t class_access_i,
+  output logic                         guard_valid_o,
+  input  farrier_pkg::block_response_t guard_i
 );
 
   logic [19:0]  at;
-  logic         is_class, is_quota, is_pacing, is_owner;
+  logic         is_class, is_quota, is_pacing, is_owner, is_guard;
   logic [23:0]  class_q;
   logic [127:0] quota_difference_q;  // from what it is after reset
 
@@ -26,6 +28,7 @@ module tx_csr (
   assign is_class  = at[19:4] == farrier_regs_pkg::RegFunctionClass[19:4];
   assign is_quota  = at[19:4] == farrier_regs_pkg::RegFunctionTxQuota[19:4];
   assign is_pacing = at[19:9] == farrier_regs_pkg::RegClassCost[19:9];
+  assign is_guard  = at[19:8] == farrier_regs_pkg::RegGuardValue[19:8];
   assign is_owner  = at[19:14] == farrier_regs_pkg::RegOwnerSwitch[19:14];
 
   assign class_o = class_q;
@@ -44,11 +47,14 @@ module tx_csr (
     class_access_o.word  = {1'b0, at[2]};
     class_access_o.data  = request_i.data;
 
+    guard_valid_o = valid_i && is_guard;
+
     response_o.done = valid_i;
     response_o.bad  = 1'b0;
     response_o.data = '0;
     if (is_owner) response_o = owner_i;
     else if (is_pacing) response_o = class_access_i;
+    else if (is_guard) response_o = guard_i;
     else if (is_class) response_o.data = {26'd0, class_q[6*at[3:2]+:6]};
     else if (is_quota) response_o.data = quota_o[32*at[3:2]+:32];
     else response_o.bad = 1'b1;

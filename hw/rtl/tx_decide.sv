@@ -27,6 +27,7 @@ module tx_decide (
   // Counting.
   output logic                        bad_prefix_o,
   output logic                        disabled_o,
+  output logic                        guard_o,
   output logic                        full_o,
   output logic                        idle_o
 );
@@ -85,13 +86,14 @@ module tx_decide (
     known   = !packet_q.disabled && !packet_q.bad;
     reached = known && (packet_q.raw || sends_q);
     stale   = known && !packet_q.raw && !sends_q;
-    accept  = reached && packet_q.stored && fits_i;
-    full    = reached && !accept;
+    accept  = reached && !packet_q.violation && packet_q.stored && fits_i;
+    full    = reached && !packet_q.violation && !accept;
 
     valid_o      = two_q;
     take_o       = two_q && accept;
     disabled_o   = two_q && packet_q.disabled;
     bad_prefix_o = two_q && !packet_q.disabled && packet_q.bad;
+    guard_o      = two_q && reached && packet_q.violation;
     full_o       = two_q && full;
 
     verdict_o.accept       = accept;
@@ -109,7 +111,7 @@ module tx_decide (
     reclaim_valid_o   = two_q && !accept && (packet_q.stored || packet_q.partial);
     reclaim_o.single  = packet_q.stored && packet_q.cells == 5'd1;
     reclaim_o.packets = {{farrier_pkg::CellBits{1'b0}}, 1'b1};
-    reclaim_o.head    = packet_q.head;
+    reclaim_o.head    = (farrier_pkg::CellBits)'(packet_q.head);
   end
 
   // TX_SEEN, of what reached the card, whatever became of it. A new generation begins at 0: two cycles

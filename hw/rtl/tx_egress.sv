@@ -6,23 +6,24 @@ module tx_egress (
   input  logic [63:0]                 time_i,          // ns
   // What to send: the packet's first cell.
   input  logic                        valid_i,
-  input  farrier_pkg::cell_t          head_i,
+  input  farrier_pkg::tx_cell_t          head_i,
   output logic                        ready_o,
   // What is known of it, in the cycle after the question, until the next question.
   output logic                        meta_read_o,
-  output farrier_pkg::cell_t          meta_address_o,
+  output farrier_pkg::tx_cell_t          meta_address_o,
   input  farrier_pkg::tx_meta_t    meta_i,
+  input  farrier_pkg::tx_patch_t   patch_i,         // if there is one
   // Links between cells, likewise.
   output logic                        link_read_o,
-  output farrier_pkg::cell_t          link_address_o,
-  input  farrier_pkg::cell_link_t     link_i,
+  output farrier_pkg::tx_cell_t          link_address_o,
+  input  farrier_pkg::tx_link_t     link_i,
   // TX memory, likewise.
   output logic                        read_o,
-  output logic [farrier_pkg::CellBits+2:0] read_address_o,
+  output logic [farrier_pkg::TxCellBits+2:0] read_address_o,
   input  logic [511:0]                read_data_i,
   // A cell that has been read.
   output logic                        free_o,
-  output farrier_pkg::cell_t          free_cell_o,
+  output farrier_pkg::tx_cell_t          free_cell_o,
   // Wire.
   output logic                        tx_valid_o,
   output logic [511:0]                tx_data_o,       // 0 when not valid
@@ -42,7 +43,7 @@ module tx_egress (
 
   // First stage: a packet, and what is known of it.
   logic               first_valid_q, take, fetch;
-  farrier_pkg::cell_t first_q;
+  farrier_pkg::tx_cell_t first_q;
 
   assign ready_o        = !first_valid_q || take;
   assign fetch          = valid_i && ready_o;
@@ -53,14 +54,16 @@ module tx_egress (
   // first stage.
   logic                     active_q, crossed_q, room, go, last;
   farrier_pkg::tx_meta_t meta_q, meta;
+  farrier_pkg::tx_patch_t patch_q, patch;
   logic [7:0]               beats_q, beats;  // still to go
   logic [2:0]               beat_q, beat;    // within the cell
-  farrier_pkg::cell_t       cell_q, cell_now;
+  farrier_pkg::tx_cell_t       cell_q, cell_now;
 
   always_comb begin
     take     = first_valid_q && !active_q && room;
     go       = (first_valid_q || active_q) && room;
     meta     = active_q ? meta_q : meta_i;
+    patch    = active_q ? patch_q : patch_i;
     beats    = active_q ? beats_q : 8'((meta_i.size + 16'd63) >> 6);
     beat     = active_q ? beat_q : 3'd0;
     cell_now = active_q ? cell_q : first_q;
@@ -76,9 +79,26 @@ module tx_egress (
     free_cell_o    = cell_now;
   end
 
-  // Third stage: the data are there.
+  // Third stage: the data are there. Checksums go into them.
   logic                     push_q, last_q;
-  farrier_pkg::tx_meta_t push_meta_q;
+  logic [1:0]               index_q, push_index_q;  // of the beat within the frame; stays at 3
+  farrier_pkg::tx_meta_t    push_meta_q;
+  farrier_pkg::tx_patch_t   push_patch_q;
+  logic [511:0]             push_data;
+
+  always_comb begin
+    push_data = read_data_i;
+    for (int i = 0; i < 32; i++) begin
+      if (push_meta_q.insert && push_patch_q.ipv4 && push_index_q == 2'd0 &&
+          push_patch_q.ipv4_place == 5'(i)) begin
+        push_data[16*i+:16] = farrier_pkg::swap16(push_patch_q.ipv4_value);
+      end
+      if (push_meta_q.insert && push_patch_q.l4 && push_index_q == push_patch_q.l4_place[6:5] &&
+          push_patch_q.l4_place[4:0] == 5'(i)) begin
+        push_data[16*i+:16] = farrier_pkg::swap16(push_patch_q.l4_value);
+      end
+    end
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -97,12 +117,18 @@ module tx_egress (
     end
     if (fetch) first_q <= head_i;
     if (go) begin
-      if (!active_q) meta_q <= meta_i;
+      if (!active_q) begin
+        meta_q  <= meta_i;
+        patch_q <= patch_i;
+      end
       beats_q     <= beats - 8'd1;
       beat_q      <= beat + 3'd1;
       cell_q      <= cell_now;
       last_q      <= last;
-      push_meta_q <= meta;
+      push_meta_q  <= meta;
+      push_patch_q <= patch;
+      push_index_q <= active_q ? index_q : 2'd0;
+      index_q      <= !active_q ? 2'd1 : ((index_q == 2'd3) ? 2'd3 : index_q + 2'd1);
     end
   end
 
@@ -119,7 +145,7 @@ module tx_egress (
     .clk_i,
     .rst_ni,
     .push_i (push_q),
-    .data_i ({last_q, push_meta_q, read_data_i}),
+    .data_i ({last_q, push_meta_q, push_data}),
     .full_o (out_full),
     .valid_o(out_valid),
     .data_o ({out_last, out_meta, out_data}),
@@ -151,6 +177,6 @@ module tx_egress (
 
   // `room` keeps the queue from filling; a packet's length tells where its links end.
   logic unused;
-  assign unused = ^{out_full, link_i.last};
+  assign unused = ^{out_full, link_i.last, out_meta.insert};
 
 endmodule

@@ -6,6 +6,7 @@ module tx_ingress (
   input  logic                        rst_ni,
   input  logic [3:0]                  enabled_i,      // per function
   input  logic [3:0]                  raw_i,          // per function
+  input  logic [3:0]                  guard_i,        // per function
   input  logic [23:0]                 class_i,        // per raw function, 6 bits each
   // Packets of all functions; always taken.
   input  logic                        valid_i,
@@ -13,18 +14,23 @@ module tx_ingress (
   input  logic [6:0]                  bytes_i,        // in this beat
   input  logic                        last_i,
   input  logic [1:0]                  func_i,
+  input  logic [15:0]                 size_i,         // of the packet, as its function says
   // Free cells.
   input  logic                        cell_valid_i,   // there is a free cell
-  input  farrier_pkg::cell_t          cell_i,         // the one that is next
+  input  farrier_pkg::tx_cell_t          cell_i,         // the one that is next
   output logic                        cell_take_o,
   // TX memory: cell and beat.
   output logic                        write_o,
-  output logic [farrier_pkg::CellBits+2:0] write_address_o,
+  output logic [farrier_pkg::TxCellBits+2:0] write_address_o,
   output logic [511:0]                write_data_o,
   // Links between cells.
   output logic                        link_write_o,
-  output farrier_pkg::cell_t          link_address_o,
-  output farrier_pkg::cell_link_t     link_o,
+  output farrier_pkg::tx_cell_t          link_address_o,
+  output farrier_pkg::tx_link_t     link_o,
+  // Beats of frames that are to be looked into.
+  output logic                        inspect_o,
+  output farrier_pkg::tx_beat_t       inspect_beat_o,
+  output logic [511:0]                inspect_data_o,
   // A packet has come in, for one cycle.
   output logic                        packet_valid_o,
   output farrier_pkg::tx_packet_t  packet_o,
@@ -49,7 +55,8 @@ module tx_ingress (
   logic [31:0]                sequence_q;
   logic [63:0]                departure_q;
   logic [5:0]                 class_q;
-  logic                       report_q, raw, prefix_ok;
+  logic                       report_q, guarded_q, insert_q, raw, good, prefix_ok;
+  logic [15:0]                told_q;  // the frame's size
 
   always_comb begin
     raw       = raw_i[func_i];
@@ -57,6 +64,7 @@ module tx_ingress (
                 data_i[8*farrier_regs_pkg::PrefixKind+:8] ==
                 {6'd0, farrier_regs_pkg::PrefixKindPacket} &&
                 data_i[8*farrier_regs_pkg::PrefixPacingClass+6+:2] == 2'd0;
+    good      = enabled_i[func_i] && (raw || prefix_ok);
   end
 
   always_ff @(posedge clk_i) begin
@@ -84,6 +92,10 @@ module tx_ingress (
         class_q      <= raw ? class_i[6*func_i+:6] : data_i[8*farrier_regs_pkg::PrefixPacingClass+:6];
         report_q     <= !raw && data_i[8*farrier_regs_pkg::PrefixFlags+
                                        farrier_regs_pkg::PrefixFlagReportDeparture];
+        guarded_q    <= good && guard_i[func_i];
+        insert_q     <= good && !raw && data_i[8*farrier_regs_pkg::PrefixFlags+
+                                               farrier_regs_pkg::PrefixFlagInsertChecksum];
+        told_q       <= raw ? size_i : size_i - 16'(farrier_regs_pkg::PrefixBytes);
       end
     end
   end
@@ -94,10 +106,10 @@ module tx_ingress (
   logic               inside_q;        // a beat of this frame was before
   logic               failed_q;        // no longer stored
   logic               headed_q;        // has a first cell
-  farrier_pkg::cell_t cell_q, head_q;
+  farrier_pkg::tx_cell_t cell_q, head_q;
 
   logic               data_beat, new_cell, too_long, store, starved, failed, headed;
-  farrier_pkg::cell_t cell_now, head;
+  farrier_pkg::tx_cell_t cell_now, head;
   logic [16:0]        size;
 
   always_comb begin
@@ -120,6 +132,15 @@ module tx_ingress (
     write_o         = store;
     write_address_o = {cell_now, beat};
     write_data_o    = data_q;
+
+    inspect_o              = data_beat && (guarded_q || insert_q);
+    inspect_beat_o.first   = !inside_q;
+    inspect_beat_o.last    = last_q;
+    inspect_beat_o.guarded = guarded_q;
+    inspect_beat_o.insert  = insert_q;
+    inspect_beat_o.func    = func_q;
+    inspect_beat_o.size    = told_q;
+    inspect_data_o         = data_q;
 
     link_write_o   = 1'b0;
     link_address_o = cell_now;
@@ -167,6 +188,9 @@ module tx_ingress (
       packet_o.departure       <= departure_q;
       packet_o.pacing_class    <= class_q;
       packet_o.report          <= report_q;
+      packet_o.guarded         <= data_beat && guarded_q;
+      packet_o.insert          <= data_beat && insert_q;
+      packet_o.violation       <= 1'b0;
     end
   end
 

@@ -10,6 +10,7 @@ module tx_merge #(
   input  logic [Functions*512-1:0] h2c_data_i,
   input  logic [Functions*64-1:0]  h2c_keep_i,   // contiguous from byte 0; all ones but at the end
   input  logic [Functions-1:0]     h2c_last_i,
+  input  logic [Functions*16-1:0]  h2c_size_i,   // bytes, the same over a packet
   output logic [Functions-1:0]     h2c_ready_o,
   // Joined.
   output logic                     valid_o,
@@ -17,6 +18,7 @@ module tx_merge #(
   output logic [6:0]               bytes_o,      // in this beat
   output logic                     last_o,
   output logic [1:0]               func_o,
+  output logic [15:0]              size_o,       // of the packet, as its function says
   input  logic                     ready_i
 );
 
@@ -50,6 +52,7 @@ module tx_merge #(
     bytes_o     = '0;
     last_o      = 1'b0;
     func_o      = lane;
+    size_o      = '0;
     h2c_ready_o = '0;
     for (int unsigned f = 0; f < Functions; f++) begin
       if (found && lane == 2'(f)) begin
@@ -59,6 +62,7 @@ module tx_merge #(
           data_o  = h2c_data_i[512*f+:512];
           bytes_o = farrier_pkg::keep_bytes(h2c_keep_i[64*f+:64]);
           last_o  = h2c_last_i[f];
+          size_o  = h2c_size_i[16*f+:16];
         end
       end
     end

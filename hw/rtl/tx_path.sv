@@ -1,6 +1,6 @@
-// TX, from the functions to the wire: merge -> ingress (cells) -> decide -> calendar or class -> egress; the
-// reclaimer takes the cells of what was dropped. Nothing here ever stops the functions' stream: what
-// finds no room is dropped.
+// TX, from the functions to the wire: merge -> ingress (cells) -> decide -> calendar or class -> egress; beside
+// them inspect (guard, checksums), and the reclaimer, which takes the cells of what was dropped. Nothing here
+// ever stops the functions' stream: what finds no room is dropped.
 module tx_path #(
   parameter int unsigned Functions = 2,
   parameter int unsigned TxCells = 4096,     // of TX memory
@@ -14,6 +14,7 @@ module tx_path #(
   // Software.
   input  logic [3:0]                enabled_i,       // per function
   input  logic [3:0]                raw_i,           // per function
+  input  logic [3:0]                guard_i,         // per function
   input  logic                      access_valid_i,  // held until done
   input  farrier_pkg::block_request_t  access_i,
   output farrier_pkg::block_response_t access_o,
@@ -29,6 +30,7 @@ module tx_path #(
   input  logic [Functions*512-1:0]  h2c_data_i,
   input  logic [Functions*64-1:0]   h2c_keep_i,
   input  logic [Functions-1:0]      h2c_last_i,
+  input  logic [Functions*16-1:0]   h2c_size_i,
   output logic [Functions-1:0]      h2c_ready_o,
   // To the wire.
   output logic                      tx_valid_o,
@@ -41,6 +43,7 @@ module tx_path #(
   output farrier_pkg::tx_count_t    count_o,
   output logic                      bad_prefix_o,
   output logic                      disabled_o,
+  output logic                      guard_o,
   output logic                      full_o,
   output logic                      packet_o,        // onto the wire
   output logic [15:0]               packet_bytes_o,
@@ -48,26 +51,33 @@ module tx_path #(
   output logic [63:0]               wake_o           // ns; all ones = never
 );
 
-  localparam int unsigned CellBits = farrier_pkg::CellBits;
+  localparam int unsigned CellBits = farrier_pkg::TxCellBits;
+  localparam int unsigned WideBits = farrier_pkg::CellBits;  // of the allocator's numbers
   localparam int unsigned WaitDepth = 32;     // packets that wait for the decision
   localparam int unsigned VerdictDepth = 8;
   localparam int unsigned SlotShift = $clog2(farrier_regs_pkg::SlotNs);
 
+  if (TxCells < 32 || TxCells > (1 << CellBits)) begin : g_check_cells
+    $error("farrier_card: TxCells must be 32 to 4096");
+  end
+
   // TX memory, its links, and what egress needs of each packet. Who follows links has a copy of them.
   logic                       cell_valid, cell_take;
-  logic [CellBits:0]          cells_free;
-  farrier_pkg::cell_t         cell_next;
+  logic [WideBits:0]          cells_free;
+  farrier_pkg::tx_cell_t      cell_next;
   logic                       memory_write, memory_read;
   logic [CellBits+2:0]        memory_write_address, memory_read_address;
   logic [511:0]               memory_write_data, memory_read_data;
   logic                       link_write, egress_link_read, reclaim_link_read;
-  farrier_pkg::cell_t         link_write_address, egress_link_address, reclaim_link_address;
-  farrier_pkg::cell_link_t    link_write_data, egress_link, reclaim_link;
+  farrier_pkg::tx_cell_t      link_write_address, egress_link_address;
+  farrier_pkg::tx_link_t      link_write_data, egress_link, reclaim_link;
+  farrier_pkg::cell_link_t    reclaim_link_wide;
   logic                       meta_read;
-  farrier_pkg::cell_t         meta_address;
+  farrier_pkg::tx_cell_t      meta_address;
   farrier_pkg::tx_meta_t   meta_write_data, meta;
   logic                       egress_free, reclaim_free, reclaim_free_ready;
-  farrier_pkg::cell_t         egress_free_cell, reclaim_free_cell;
+  farrier_pkg::tx_cell_t      egress_free_cell;
+  farrier_pkg::cell_t         allocated, reclaim_link_address, reclaim_free_cell;
 
   ram_1r1w #(
     .Width(512),
@@ -104,7 +114,7 @@ module tx_path #(
     .waddr_i(link_write_address),
     .wdata_i(link_write_data),
     .read_i (reclaim_link_read),
-    .raddr_i(reclaim_link_address),
+    .raddr_i(reclaim_link_address[CellBits-1:0]),
     .rdata_o(reclaim_link)
   );
 
@@ -114,21 +124,26 @@ module tx_path #(
     .clk_i,
     .rst_ni,
     .valid_o       (cell_valid),
-    .cell_o        (cell_next),
+    .cell_o        (allocated),
     .take_i        (cell_take),
     .free_a_i      (egress_free),
-    .free_a_cell_i (egress_free_cell),
+    .free_a_cell_i (WideBits'(egress_free_cell)),
     .free_b_i      (reclaim_free),
     .free_b_cell_i (reclaim_free_cell),
     .free_b_ready_o(reclaim_free_ready),
     .cells_o       (cells_free)
   );
 
+  assign cell_next              = allocated[CellBits-1:0];
+  assign reclaim_link_wide.last = reclaim_link.last;
+  assign reclaim_link_wide.next = WideBits'(reclaim_link.next);
+
   // Software.
   logic [23:0]                  function_class;
   logic [127:0]                 function_quota;
   farrier_pkg::tx_access_t   owner_access, class_access;
-  farrier_pkg::block_response_t owner_answer, class_answer;
+  farrier_pkg::block_response_t owner_answer, class_answer, guard_answer;
+  logic                         guard_access;
 
   tx_csr u_csr (
     .clk_i,
@@ -141,7 +156,9 @@ module tx_path #(
     .owner_o       (owner_access),
     .owner_i       (owner_answer),
     .class_access_o(class_access),
-    .class_access_i(class_answer)
+    .class_access_i(class_answer),
+    .guard_valid_o (guard_access),
+    .guard_i       (guard_answer)
   );
 
   // From the functions into memory.
@@ -149,6 +166,7 @@ module tx_path #(
   logic [511:0]               merged_data;
   logic [6:0]                 merged_bytes;
   logic [1:0]                 merged_func;
+  logic [15:0]                merged_size;
   logic                       ingress_valid, ingress_idle;
   farrier_pkg::tx_packet_t ingress_packet;
 
@@ -161,12 +179,14 @@ module tx_path #(
     .h2c_data_i,
     .h2c_keep_i,
     .h2c_last_i,
+    .h2c_size_i,
     .h2c_ready_o,
     .valid_o(merged_valid),
     .data_o (merged_data),
     .bytes_o(merged_bytes),
     .last_o (merged_last),
     .func_o (merged_func),
+    .size_o (merged_size),
     .ready_i(merged_ready)
   );
 
@@ -177,12 +197,14 @@ module tx_path #(
     .rst_ni,
     .enabled_i,
     .raw_i,
+    .guard_i,
     .class_i        (function_class),
     .valid_i        (merged_valid && merged_ready),
     .data_i         (merged_data),
     .bytes_i        (merged_bytes),
     .last_i         (merged_last),
     .func_i         (merged_func),
+    .size_i         (merged_size),
     .cell_valid_i   (cell_valid),
     .cell_i         (cell_next),
     .cell_take_o    (cell_take),
@@ -192,12 +214,56 @@ module tx_path #(
     .link_write_o   (link_write),
     .link_address_o (link_write_address),
     .link_o         (link_write_data),
+    .inspect_o      (inspect),
+    .inspect_beat_o (inspect_beat),
+    .inspect_data_o (inspect_data),
     .packet_valid_o (ingress_valid),
     .packet_o       (ingress_packet),
     .idle_o         (ingress_idle)
   );
 
+  // A look into those that are guarded or want checksums.
+  logic                   inspect, guard_valid, violation, patch_valid;
+  farrier_pkg::tx_beat_t  inspect_beat;
+  logic [511:0]           inspect_data;
+  farrier_pkg::tx_patch_t patch_found, patch;
+
+  tx_inspect #(
+    .Functions(Functions)
+  ) u_inspect (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .clear_func_i  (clear_index_i[1:0]),
+    .access_valid_i(guard_access),
+    .access_i,
+    .access_o      (guard_answer),
+    .valid_i       (inspect),
+    .beat_i        (inspect_beat),
+    .data_i        (inspect_data),
+    .guard_valid_o (guard_valid),
+    .violation_o   (violation),
+    .guard_pop_i   (wait_pop && decide_ready && wait_packet.guarded),
+    .patch_valid_o (patch_valid),
+    .patch_o       (patch_found),
+    .patch_pop_i   (wait_pop && decide_ready && wait_packet.insert)
+  );
+
+  ram_1r1w #(
+    .Width($bits(patch)),
+    .Depth(1 << CellBits)
+  ) u_patches (
+    .clk_i,
+    .write_i(wait_pop && wait_packet.insert && wait_packet.stored),
+    .waddr_i(wait_packet.head),
+    .wdata_i(patch_found),
+    .read_i (meta_read),
+    .raddr_i(meta_address),
+    .rdata_o(patch)
+  );
+
   always_comb begin
+    meta_write_data.insert          = ingress_packet.insert;
     meta_write_data.raw             = ingress_packet.raw;
     meta_write_data.func            = ingress_packet.func;
     meta_write_data.owner           = ingress_packet.owner;
@@ -221,7 +287,7 @@ module tx_path #(
 
   // The decision.
   logic                        wait_full, wait_valid, wait_pop, decide_ready, decide_idle;
-  farrier_pkg::tx_packet_t  wait_packet;
+  farrier_pkg::tx_packet_t  wait_packet, decide_packet;
   logic [$clog2(WaitDepth):0]  wait_level;
   logic                        ask, fits, take, decided, sent;
   farrier_pkg::tx_release_t ask_cells, sent_cells;
@@ -251,7 +317,7 @@ module tx_path #(
     .clear_owner_i  (clear_index_i),
     .valid_i        (wait_pop),
     .ready_o        (decide_ready),
-    .packet_i       (wait_packet),
+    .packet_i       (decide_packet),
     .ask_o          (ask),
     .ask_cells_o    (ask_cells),
     .fits_i         (fits),
@@ -265,6 +331,7 @@ module tx_path #(
     .reclaim_o      (reclaim),
     .bad_prefix_o,
     .disabled_o,
+    .guard_o,
     .full_o,
     .idle_o         (decide_idle)
   );
@@ -287,7 +354,9 @@ module tx_path #(
     .access_o        (owner_answer)
   );
 
-  cell_reclaimer u_reclaimer (
+  cell_reclaimer #(
+    .Cells(TxCells)
+  ) u_reclaimer (
     .clk_i,
     .rst_ni,
     .push_i          (reclaim_valid),
@@ -296,10 +365,10 @@ module tx_path #(
     .arriving_i      ('0),
     .link_read_o     (reclaim_link_read),
     .link_address_o  (reclaim_link_address),
-    .link_i          (reclaim_link),
+    .link_i          (reclaim_link_wide),
     .packet_read_o   (reclaim_packet_read),
     .packet_address_o(reclaim_packet_address),
-    .packet_i        ('0),  // never more than one packet
+    .packet_i        ({WideBits{1'b0}}),  // never more than one packet
     .free_o          (reclaim_free),
     .free_cell_o     (reclaim_free_cell),
     .free_ready_i    (reclaim_free_ready)
@@ -315,7 +384,7 @@ module tx_path #(
   logic                        by_class, to_calendar, calendar_ready, clamped;
   logic                        calendar_due, calendar_take, calendar_idle;
   logic                        class_due, class_take, class_idle;
-  farrier_pkg::cell_t          calendar_head, class_head;
+  farrier_pkg::tx_cell_t      calendar_head, class_head;
   logic [farrier_regs_pkg::Classes-1:0] limited;
   logic [63-SlotShift:0]       calendar_wake;
   logic [63:0]                 class_wake;
@@ -336,7 +405,15 @@ module tx_path #(
   );
 
   // Three packets may be under way to a verdict.
-  assign wait_pop    = wait_valid && verdict_level < ($clog2(VerdictDepth) + 1)'(VerdictDepth - 3);
+  assign wait_pop    = wait_valid && verdict_level < ($clog2(VerdictDepth) + 1)'(VerdictDepth - 3) &&
+                       (!wait_packet.guarded || guard_valid) &&
+                       (!wait_packet.insert || patch_valid);
+
+  always_comb begin
+    decide_packet           = wait_packet;
+    decide_packet.violation = wait_packet.guarded && violation;
+  end
+
   assign by_class    = verdict.at_once && limited[verdict.pacing_class];
   assign to_calendar = verdict_valid && verdict.accept && !by_class;
   assign verdict_pop = verdict_valid && (!to_calendar || calendar_ready);
@@ -412,6 +489,7 @@ module tx_path #(
     .meta_read_o   (meta_read),
     .meta_address_o(meta_address),
     .meta_i        (meta),
+    .patch_i       (patch),
     .link_read_o   (egress_link_read),
     .link_address_o(egress_link_address),
     .link_i        (egress_link),
@@ -446,6 +524,6 @@ module tx_path #(
   // The levels keep the queues from filling: a packet waits for a few cycles at most.
   logic unused;
   assign unused = ^{cells_free, wait_full, wait_level, verdict_full, reclaim_packet_read,
-                    reclaim_packet_address};
+                    reclaim_packet_address, allocated, reclaim_link_address};
 
 endmodule

@@ -24,7 +24,7 @@ module tx_quota (
   output farrier_pkg::block_response_t access_o
 );
 
-  localparam int unsigned CountBits = farrier_pkg::CellBits + 1;  // of cells a function has
+  localparam int unsigned CountBits = farrier_pkg::TxCellBits + 1;  // of cells a function has
 
   // Cycle 0: read. Software reads when no packet of an owner asks.
   logic                ask_owner, look, write_quota;

@@ -29,12 +29,14 @@ module tx_merge_proof (
     .h2c_data_i ({508'd0, mark_i[11:8], 508'd0, mark_i[7:4], 508'd0, mark_i[3:0]}),
     .h2c_keep_i ('1),
     .h2c_last_i (last_i),
+    .h2c_size_i ('0),
     .h2c_ready_o(ready),
     .valid_o    (valid),
     .data_o     (data),
     .bytes_o    (bytes),
     .last_o     (last),
     .func_o     (func),
+    .size_o     (),
     .ready_i
   );
 
