@@ -60,13 +60,16 @@ module calendar #(
     $error("calendar: TimeBits must exceed the ring's by two");
   end
 
-  logic [TimeBits-1:0]     now_q, position_q;  // the drain pointer
+  logic [TimeBits-1:0]     next_now_q, now_q;
+  logic [TimeBits-1:0]     position_q;         // the drain pointer
   logic [Bits-1:0]         current_q;          // of position_q's word
+  logic [Bits-1:0]         begun_q;            // slots of that word that have begun at now_q
   logic [Lines-1:0]        summary_q;
-  logic [WordTimeBits-1:0] now_word, word;     // of now and of the drain pointer
+  logic [WordTimeBits-1:0] next_now_word, now_word, word;  // of now and of the drain pointer
   logic [LineBits-1:0]     line;
   logic [BitBits-1:0]      now_bit;
 
+  assign next_now_word = next_now_q[TimeBits-1:BitBits];
   assign now_word     = now_q[TimeBits-1:BitBits];
   assign now_bit      = now_q[BitBits-1:0];
   assign word         = position_q[TimeBits-1:BitBits];
@@ -153,7 +156,8 @@ module calendar #(
   logic                    search, conflict, move, kept_q, blocked_q;
   // Insertion, second cycle: links.
   logic                    linking_q, linking_current_q, linking_fresh_q, linking_late_q;
-  logic                    linking_occupied_q, occupied;
+  logic                    occupied;
+  logic [Bits-1:0]         linking_before_q;  // the current word without the insertion
   logic [WordTimeBits-1:0] linking_word_q;
   logic [SlotBits-1:0]     linking_slot_q;
   logic [IdBits-1:0]       linking_id_q;
@@ -170,7 +174,7 @@ module calendar #(
         ? {word[WordTimeBits-1:LineBits], after_line}
         : {word[WordTimeBits-1:LineBits] + {{WordTimeBits - LineBits - 1{1'b0}}, 1'b1}, before_line};
 
-    due       = any && (word != now_word || pick_bit <= now_bit);
+    due       = (current_q & begun_q) != '0;
     pick      = state_q == StatePick && due && list_room;
     remaining = pick ? current_q & ~pick_one : current_q;
     // The earliest slot that is occupied, else now.
@@ -225,7 +229,8 @@ module calendar #(
     if (linking_fresh_q) word_old = '0;
     word_new   = word_old | ({{Bits - 1{1'b0}}, 1'b1} << linking_slot_q[BitBits-1:0]);
     word_write = linking_q && !linking_current_q;
-    occupied   = linking_current_q ? linking_occupied_q : word_old[linking_slot_q[BitBits-1:0]];
+    occupied   = linking_current_q ? linking_before_q[linking_slot_q[BitBits-1:0]]
+                                   : word_old[linking_slot_q[BitBits-1:0]];
     // What was written while the word was read.
     load_word  = (written_q && written_line_q == line) ? written_data_q : word_loaded;
     if (word_write && linking_line == line) load_word = word_new;
@@ -238,6 +243,7 @@ module calendar #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
+      next_now_q <= '0;
       now_q      <= '0;
       position_q <= '0;
       current_q  <= '0;
@@ -248,7 +254,8 @@ module calendar #(
       kept_q     <= 1'b0;
       blocked_q  <= 1'b0;
     end else begin
-      now_q     <= now_i;
+      next_now_q <= now_i;
+      now_q      <= next_now_q;
       linking_q <= insert;
       written_q <= word_write;
       current_q <= current | ((insert && in_current) ? slot_one : {Bits{1'b0}});
@@ -277,6 +284,10 @@ module calendar #(
         default: state_q <= StatePick;
       endcase
     end
+    // Of where the drain pointer's word is now: it moves only from StateMove to StateLoad.
+    for (int unsigned i = 0; i < Bits; i++) begin
+      begun_q[i] <= word != next_now_word || i <= {{32 - BitBits{1'b0}}, next_now_q[BitBits-1:0]};
+    end
     goal_load_q <= (state_q == StatePick) ? found && found_word <= now_word : goal_load_q;
     if (state_q == StatePick) begin
       goal_q <= (found && found_word <= now_word) ? {found_word, {BitBits{1'b0}}} : now_q;
@@ -285,7 +296,7 @@ module calendar #(
       linking_current_q  <= in_current;
       linking_late_q     <= late;
       linking_fresh_q    <= !summary_q[slot_line];
-      linking_occupied_q <= current[slot_bit];
+      linking_before_q  <= current;
       linking_word_q     <= wanted_word;
       linking_slot_q     <= slot;
       linking_id_q       <= insert_id_i;
@@ -412,7 +423,7 @@ module calendar #(
   end
 
   assign idle_o = state_q == StatePick && !linking_q && !taken_q && !list_valid && !due &&
-                  now_q == now_i && position_q == now_q;
+                  next_now_q == now_i && now_q == now_i && position_q == now_q;
 
   always_comb begin
     wake_o = '1;

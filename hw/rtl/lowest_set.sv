@@ -12,11 +12,13 @@ module lowest_set #(
   assign any_o = |bits_i;
   assign one_o = bits_i & (~bits_i + {{Width - 1{1'b0}}, 1'b1});
 
-  always_comb begin
-    index_o = '0;
-    for (int unsigned i = 0; i < Width; i++) begin
-      index_o = index_o | (one_o[i] ? IndexBits'(i) : {IndexBits{1'b0}});
+  for (genvar k = 0; k < IndexBits; k++) begin : g_index
+    logic [Width-1:0] with_bit;  // places whose number has bit k
+
+    for (genvar i = 0; i < Width; i++) begin : g_place
+      assign with_bit[i] = ((i >> k) & 1) != 0;
     end
+    assign index_o[k] = |(one_o & with_bit);
   end
 
 endmodule
