@@ -43,9 +43,6 @@ module rule_match (
     reverse_words = {ip[31:0], ip[63:32], ip[95:64], ip[127:96]};
   endfunction
 
-  // Chunk i's bits of all rules; ones where there is no such chunk.
-  logic [Chunks*Rules-1:0] fits;
-
   for (genvar i = 0; i < Chunks; i++) begin : g_chunk
     localparam int unsigned Word = i / ChunksOfWord;
     localparam int unsigned Lsb = 5 * (i % ChunksOfWord);
@@ -53,7 +50,8 @@ module rule_match (
     localparam int unsigned Digit = (i - KeyChunks) % PortChunks / 4;
     localparam int unsigned Relation = (i - KeyChunks) % 4;
 
-    logic [4:0] value;
+    logic [4:0]       value;
+    logic [Rules-1:0] fits;  // bits of all rules; ones where there is no such chunk
 
     if (i >= KeyChunks) begin : g_port
       if (Port == 0) begin : g_src
@@ -71,10 +69,10 @@ module rule_match (
     // not count.
     if ((i < KeyChunks && ((Word == 3 && Lsb >= 29) || (Word == 4 && Lsb >= 23))) ||
         (i >= KeyChunks && Digit == 3 && Relation % 2 == 0)) begin : g_none
-      assign fits[Rules*i+:Rules] = '1;
+      assign fits = '1;
 
       logic unused_value;
-      assign unused_value = ^value;
+      assign unused_value = ^{value, fits};
     end else begin : g_ram
       ram_1r1w #(
         .Width(Rules),
@@ -86,38 +84,44 @@ module rule_match (
         .wdata_i(write_rules_i),
         .read_i (valid_i),
         .raddr_i(value),
-        .rdata_o(fits[Rules*i+:Rules])
+        .rdata_o(fits)
       );
     end
   end
 
   // Second cycle: everything must fit.
   logic             valid1_q;
-  logic [Rules-1:0] match_d, match_q, low, high;
+  logic [Rules-1:0] match_d, match_q;
 
-  always_comb begin
-    match_d = '0;
-    low     = '0;
-    high    = '0;
-    if (valid1_q) begin
-      match_d = enabled_i;
-      for (int i = 0; i < KeyChunks; i++) match_d = match_d & fits[Rules*i+:Rules];
-      for (int port = 0; port < 2; port++) begin
-        // From the last digit up: greater, or equal so far and what follows is.
-        low  = '1;
-        high = '1;
-        for (int digit = 3; digit >= 0; digit--) begin
-          low = fits[Rules*(KeyChunks+PortChunks*port+4*digit+1)+:Rules] & low;
-          high = fits[Rules*(KeyChunks+PortChunks*port+4*digit+3)+:Rules] & high;
-          if (digit != 3) begin
-            low = low | fits[Rules*(KeyChunks+PortChunks*port+4*digit)+:Rules];
-            high = high | fits[Rules*(KeyChunks+PortChunks*port+4*digit+2)+:Rules];
-          end
-        end
-        match_d = match_d & low & high;
+  // Signal by signal: put together in one vector they would make simulation slow.
+  for (genvar i = 0; i < KeyChunks; i++) begin : g_key_fits
+    logic [Rules-1:0] so_far;
+    if (i == 0) begin : g_first
+      assign so_far = enabled_i & g_chunk[i].fits;
+    end else begin : g_next
+      assign so_far = g_key_fits[i-1].so_far & g_chunk[i].fits;
+    end
+  end
+
+  for (genvar port = 0; port < 2; port++) begin : g_port_fits
+    // From the last digit up: greater, or equal so far and what follows is.
+    for (genvar i = 0; i < 4; i++) begin : g_digit
+      localparam int unsigned Chunk = KeyChunks + PortChunks * port + 4 * (3 - i);
+      logic [Rules-1:0] low, high;
+      if (i == 0) begin : g_last
+        assign low  = g_chunk[Chunk+1].fits;
+        assign high = g_chunk[Chunk+3].fits;
+      end else begin : g_upper
+        assign low  = (g_chunk[Chunk+1].fits & g_digit[i-1].low) | g_chunk[Chunk].fits;
+        assign high = (g_chunk[Chunk+3].fits & g_digit[i-1].high) | g_chunk[Chunk+2].fits;
       end
     end
   end
+
+  assign match_d = !valid1_q ? '0
+                             : g_key_fits[KeyChunks-1].so_far & g_port_fits[0].g_digit[3].low &
+                                   g_port_fits[0].g_digit[3].high & g_port_fits[1].g_digit[3].low &
+                                   g_port_fits[1].g_digit[3].high;
 
   // Third cycle: the lowest.
   logic             any_d;
