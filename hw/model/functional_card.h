@@ -28,7 +28,7 @@ struct CardOptions {
   uint32_t tx_cells = 4096;      // cells of 512 B for packets on their way to the wire
   uint32_t pacing_slots = 4096;  // of the departure calendar, a power of two of at least 64
   // Entries per way of each FilterTable, in its order; powers of two up to 65,536.
-  std::array<uint32_t, kFilterTables> filter_depth = {2048, 2048, 512, 512};
+  std::array<uint32_t, kFilterTables> filter_depth = {2048, 512, 512, 512};
   std::array<uint8_t, 6> mac = {0x02, 0xFA, 0x22, 0x1E, 0x20, 0x01};
 };
 

@@ -31,10 +31,10 @@ FrameSpec RandomFrames::Spec(uint32_t id) {
                     .traffic_class = static_cast<uint8_t>(OneIn(4) ? Below(256) : 0),
                     .length = Length(),
                     .padding = OneIn(8) ? Below(20) : 0u,
-                    .l4_checksum = !OneIn(8),
+                    .l4_checksum = !OneIn(5),
                     .id = id};
   spec.src6[3] += Below(4);
-  if (OneIn(10)) spec.dst_port = OneIn(2) ? 4789 : 6081;
+  if (OneIn(5)) spec.dst_port = OneIn(2) ? 4789 : 6081;
   for (uint32_t tags = OneIn(4) ? 1 + Below(3) : 0; tags > 0; --tags) {
     spec.vlans.push_back({.tpid = OneIn(2) ? uint16_t{0x8100} : uint16_t{0x88A8},
                           .tci = static_cast<uint16_t>(Below(4))});
