@@ -11,7 +11,7 @@ module tx_ingress (
   // Packets of all functions; always taken.
   input  logic                        valid_i,
   input  logic [511:0]                data_i,
-  input  logic [6:0]                  bytes_i,        // in this beat
+  input  logic [63:0]                 keep_i,         // contiguous from byte 0; all ones but at the end
   input  logic                        last_i,
   input  logic [1:0]                  func_i,
   input  logic [15:0]                 size_i,         // of the packet, as its function says
@@ -47,7 +47,7 @@ module tx_ingress (
   // The beat as it came; what is said of its packet is valid from the first beat on.
   logic                       valid_q, last_q, prefix_q, raw_q, disabled_q, bad_q;
   logic [511:0]               data_q;
-  logic [6:0]                 bytes_q;
+  logic [63:0]                keep_q;
   logic                       busy_q;  // the next beat is not a packet's first
   logic [1:0]                 func_q;
   farrier_pkg::owner_t        owner_q;
@@ -60,7 +60,7 @@ module tx_ingress (
 
   always_comb begin
     raw       = raw_i[func_i];
-    prefix_ok = farrier_regs_pkg::prefix_base_ok(data_i) && bytes_i == 7'd64 &&
+    prefix_ok = farrier_regs_pkg::prefix_base_ok(data_i) && keep_i == '1 &&
                 data_i[8*farrier_regs_pkg::PrefixKind+:8] ==
                 {6'd0, farrier_regs_pkg::PrefixKindPacket} &&
                 data_i[8*farrier_regs_pkg::PrefixPacingClass+6+:2] == 2'd0;
@@ -77,7 +77,7 @@ module tx_ingress (
     end
     if (valid_i) begin
       data_q   <= data_i;
-      bytes_q  <= bytes_i;
+      keep_q   <= keep_i;
       last_q   <= last_i;
       prefix_q <= !busy_q && !raw;
       if (!busy_q) begin
@@ -110,7 +110,6 @@ module tx_ingress (
 
   logic               data_beat, new_cell, too_long, store, starved, failed, headed;
   farrier_pkg::tx_cell_t cell_now, head;
-  logic [16:0]        size;
 
   always_comb begin
     data_beat = valid_q && !prefix_q;
@@ -126,7 +125,6 @@ module tx_ingress (
     failed    = !store || starved;
     headed    = inside_q ? headed_q : store;
     head      = inside_q ? head_q : cell_i;
-    size      = {1'b0, beats, 6'd0} + (prefix_q ? 17'd0 : {10'd0, bytes_q});
 
     cell_take_o     = store && new_cell;
     write_o         = store;
@@ -156,6 +154,11 @@ module tx_ingress (
     end
   end
 
+  // The packet that has ended.
+  farrier_pkg::tx_packet_t packet_q;
+  logic [9:0]              ended_beats_q;  // whole ones before the last
+  logic [6:0]              ended_bytes_q;  // in the last one
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       inside_q       <= 1'b0;
@@ -172,26 +175,39 @@ module tx_ingress (
       head_q   <= head;
     end
     if (valid_q && last_q) begin
-      packet_o.raw             <= raw_q;
-      packet_o.func            <= func_q;
-      packet_o.disabled        <= disabled_q;
-      packet_o.bad             <= bad_q || size < 17'(farrier_pkg::EthernetHeaderBytes) ||
-                                  size > 17'(farrier_regs_pkg::MaxPacketBytes);
-      packet_o.stored          <= !failed;
-      packet_o.partial         <= data_beat && failed && headed;
-      packet_o.head            <= head;
-      packet_o.cells           <= 5'((size + 17'(farrier_regs_pkg::CellBytes - 1)) >> 9);
-      packet_o.size            <= size[16] ? '1 : size[15:0];
-      packet_o.owner           <= owner_q;
-      packet_o.generation      <= generation_q;
-      packet_o.sequence_number <= sequence_q;
-      packet_o.departure       <= departure_q;
-      packet_o.pacing_class    <= class_q;
-      packet_o.report          <= report_q;
-      packet_o.guarded         <= data_beat && guarded_q;
-      packet_o.insert          <= data_beat && insert_q;
-      packet_o.violation       <= 1'b0;
+      packet_q.raw             <= raw_q;
+      packet_q.func            <= func_q;
+      packet_q.disabled        <= disabled_q;
+      packet_q.bad             <= bad_q;
+      packet_q.cells           <= '0;
+      packet_q.size            <= '0;
+      ended_beats_q            <= beats;
+      ended_bytes_q            <= prefix_q ? 7'd0 : farrier_pkg::keep_bytes(keep_q);
+      packet_q.stored          <= !failed;
+      packet_q.partial         <= data_beat && failed && headed;
+      packet_q.head            <= head;
+      packet_q.owner           <= owner_q;
+      packet_q.generation      <= generation_q;
+      packet_q.sequence_number <= sequence_q;
+      packet_q.departure       <= departure_q;
+      packet_q.pacing_class    <= class_q;
+      packet_q.report          <= report_q;
+      packet_q.guarded         <= data_beat && guarded_q;
+      packet_q.insert          <= data_beat && insert_q;
+      packet_q.violation       <= 1'b0;
     end
+  end
+
+  // Lengths, a cycle later.
+  logic [16:0] size;
+
+  always_comb begin
+    size           = {1'b0, ended_beats_q, 6'd0} + {10'd0, ended_bytes_q};
+    packet_o       = packet_q;
+    packet_o.bad   = packet_q.bad || size < 17'(farrier_pkg::EthernetHeaderBytes) ||
+                     size > 17'(farrier_regs_pkg::MaxPacketBytes);
+    packet_o.cells = 5'((size + 17'(farrier_regs_pkg::CellBytes - 1)) >> 9);
+    packet_o.size  = size[16] ? '1 : size[15:0];
   end
 
   assign idle_o = !valid_q && !packet_valid_o;

@@ -15,7 +15,7 @@ module tx_merge #(
   // Joined.
   output logic                     valid_o,
   output logic [511:0]             data_o,
-  output logic [6:0]               bytes_o,      // in this beat
+  output logic [63:0]              keep_o,
   output logic                     last_o,
   output logic [1:0]               func_o,
   output logic [15:0]              size_o,       // of the packet, as its function says
@@ -49,7 +49,7 @@ module tx_merge #(
 
     valid_o     = 1'b0;
     data_o      = '0;
-    bytes_o     = '0;
+    keep_o      = '0;
     last_o      = 1'b0;
     func_o      = lane;
     size_o      = '0;
@@ -60,7 +60,7 @@ module tx_merge #(
         h2c_ready_o[f] = ready_i;
         if (h2c_valid_i[f]) begin
           data_o  = h2c_data_i[512*f+:512];
-          bytes_o = farrier_pkg::keep_bytes(h2c_keep_i[64*f+:64]);
+          keep_o  = h2c_keep_i[64*f+:64];
           last_o  = h2c_last_i[f];
           size_o  = h2c_size_i[16*f+:16];
         end

@@ -164,7 +164,7 @@ module tx_path #(
   // From the functions into memory.
   logic                       merged_valid, merged_last, merged_ready;
   logic [511:0]               merged_data;
-  logic [6:0]                 merged_bytes;
+  logic [63:0]                merged_keep;
   logic [1:0]                 merged_func;
   logic [15:0]                merged_size;
   logic                       ingress_valid, ingress_idle;
@@ -183,7 +183,7 @@ module tx_path #(
     .h2c_ready_o,
     .valid_o(merged_valid),
     .data_o (merged_data),
-    .bytes_o(merged_bytes),
+    .keep_o (merged_keep),
     .last_o (merged_last),
     .func_o (merged_func),
     .size_o (merged_size),
@@ -201,7 +201,7 @@ module tx_path #(
     .class_i        (function_class),
     .valid_i        (merged_valid && merged_ready),
     .data_i         (merged_data),
-    .bytes_i        (merged_bytes),
+    .keep_i         (merged_keep),
     .last_i         (merged_last),
     .func_i         (merged_func),
     .size_i         (merged_size),

@@ -17,7 +17,7 @@ module tx_merge_proof (
   logic [2:0]   ready;
   logic         valid, last;
   logic [511:0] data;
-  logic [6:0]   bytes;
+  logic [63:0]  keep;
   logic [1:0]   func;
 
   tx_merge #(
@@ -33,7 +33,7 @@ module tx_merge_proof (
     .h2c_ready_o(ready),
     .valid_o    (valid),
     .data_o     (data),
-    .bytes_o    (bytes),
+    .keep_o     (keep),
     .last_o     (last),
     .func_o     (func),
     .size_o     (),
