@@ -18,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "hw/driver/pci_function.h"
 
 namespace farrier::driver {
 namespace {
@@ -59,10 +60,14 @@ absl::StatusOr<std::unique_ptr<Eal>> Eal::Start(const EalOptions& options) {
       absl::StrCat("--file-prefix=", options.file_prefix.empty() ? absl::StrCat(kPrefix, getpid())
                                                                  : options.file_prefix),
       absl::StrCat("-m", options.memory_mb),
-      "--no-pci",
       "--no-shconf",
       absl::StrCat("--log-level=", options.verbose ? "notice" : "error"),
   };
+  if (options.pci_function.empty()) {
+    arguments.push_back("--no-pci");
+  } else {
+    arguments.insert(arguments.end(), {"-d", options.pci_driver, "-a", options.pci_function});
+  }
   if (!options.huge_pages) arguments.push_back("--no-huge");
   if (!options.telemetry) arguments.push_back("--no-telemetry");
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
@@ -102,11 +107,16 @@ absl::StatusOr<uint16_t> AddPort(const std::string& devargs) {
                         "characters, e.g. net_memif0,role=server,socket=/run/wire",
                         devargs, RTE_ETH_NAME_MAX_LEN - 1));
   }
+  uint16_t port = 0;
+  if (IsPciFunction(name)) {
+    if (rte_eth_dev_get_port_by_name(name.c_str(), &port) == 0) return port;
+    return absl::UnavailableError(
+        absl::StrFormat("DPDK has no port %s: its driver did not take the PCI function", name));
+  }
   const int error = rte_eal_hotplug_add("vdev", name.c_str(), args.c_str());
   if (error == -EEXIST) {
     return absl::AlreadyExistsError(absl::StrFormat("DPDK port %s exists", name));
   }
-  uint16_t port = 0;
   if (error < 0 || rte_eth_dev_get_port_by_name(name.c_str(), &port) < 0) {
     return absl::UnavailableError(
         absl::StrFormat("DPDK cannot open the port \"%s\": %s", devargs, rte_strerror(-error)));

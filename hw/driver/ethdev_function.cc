@@ -14,6 +14,19 @@ namespace {
 // packets that wait for the device to give descriptors back.
 constexpr uint32_t kSpareBuffers = 192;
 
+// Descriptors that no credit is granted for: a driver fills them again some at a time.
+constexpr uint32_t kUngranted = 128;
+
+// No credits of a host that was there before.
+absl::Status ResetCredits(CsrWindow& window, uint32_t function) {
+  const uint32_t offset = regs::kRegFunctionControl(function);
+  const auto now = window.Read(offset);
+  if (!now.ok()) return now.status();
+  auto control = regs::FunctionControl::Unpack(*now);
+  control.reset_credits = 1;
+  return window.Write(offset, control.Pack());
+}
+
 absl::Status DpdkError(const char* what, int error) {
   return absl::InternalError(absl::StrFormat("DPDK: %s: %s", what, rte_strerror(-error)));
 }
@@ -38,6 +51,11 @@ absl::StatusOr<std::unique_ptr<EthdevFunction>> EthdevFunction::Open(
   if (options.descriptors < 64 || !std::has_single_bit(options.descriptors)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "a ring has a power of two of descriptors, at least 64, not %d", options.descriptors));
+  }
+  if (options.open_doorbell && options.descriptors <= kUngranted) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "a ring whose credits the doorbell grants has more than %d descriptors, not %d", kUngranted,
+        options.descriptors));
   }
   if (options.max_frame < regs::kMinPacketBytes || options.max_frame > regs::kMaxPacketBytes) {
     return absl::InvalidArgumentError(absl::StrFormat("a card's frames have %d to %d bytes, not %d",
@@ -102,14 +120,29 @@ absl::Status EthdevFunction::Configure(const EthdevFunctionOptions& options) {
     port->tx_pool_ = *tx_pool;
     port->tx_descriptors_ = options.descriptors;
     port->max_frame_ = options.max_frame;
+    port->function_ = options.function;
+    if (options.open_doorbell) {
+      auto doorbell = options.open_doorbell();
+      if (!doorbell.ok()) return doorbell.status();
+      port->doorbell_ = *std::move(doorbell);
+    }
     ports_.push_back(std::move(port));
+  }
+  if (options.open_doorbell) {
+    auto status = ResetCredits(*ports_[0]->doorbell_, options.function);
+    if (!status.ok()) return status;
   }
   error = rte_eth_dev_start(port_);
   if (error < 0) return DpdkError("rte_eth_dev_start", error);
   for (auto& port : ports_) {
+    for (uint32_t queue = 0; options.open_doorbell && queue < each; ++queue) {
+      port->Grant(queue, options.descriptors - kUngranted);
+    }
     for (uint32_t queue = 0; events && queue < each; ++queue) {
       const uint16_t dpdk_queue = port->DpdkQueue(queue);
-      port->event_fds_.push_back(rte_eth_dev_rx_intr_ctl_q_get_fd(port_, dpdk_queue));
+      const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, dpdk_queue);
+      if (fd < 0) break;  // there are none after all
+      port->event_fds_.push_back(fd);
       rte_eth_dev_rx_intr_disable(port_, dpdk_queue);
     }
   }

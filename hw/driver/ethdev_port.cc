@@ -44,7 +44,7 @@ void EthdevPort::ReceiveFrom(uint32_t queue, std::span<runtime::Packet> out, siz
       got = std::span(early.packets).subspan(early.begin, count);
       early.begin += count;
     } else {
-      got = std::span(burst).first(rte_eth_rx_burst(port_, DpdkQueue(queue), burst.data(), wanted));
+      got = std::span(burst).first(Take(queue, std::span(burst).first(wanted)));
     }
     for (rte_mbuf* mbuf : got) {
       const std::span<const uint8_t> bytes = WithoutPadding({Bytes(mbuf), mbuf->data_len});
@@ -65,6 +65,20 @@ void EthdevPort::ReceiveFrom(uint32_t queue, std::span<runtime::Packet> out, siz
     }
     if (got.size() < wanted && early.begin == early.end) return;
   }
+}
+
+size_t EthdevPort::Take(uint32_t queue, std::span<rte_mbuf*> out) {
+  const uint16_t n =
+      rte_eth_rx_burst(port_, DpdkQueue(queue), out.data(), static_cast<uint16_t>(out.size()));
+  if (n > 0 && doorbell_ != nullptr) Grant(queue, n);
+  return n;
+}
+
+void EthdevPort::Grant(uint32_t queue, uint32_t credits) {
+  const regs::CreditDoorbell word{
+      .count = credits, .queue = DpdkQueue(queue), .function = function_};
+  // A card that has gone delivers nothing either.
+  doorbell_->Write(regs::kRegCredit, word.Pack()).IgnoreError();
 }
 
 void EthdevPort::Release(std::span<runtime::Packet> packets) {
@@ -154,12 +168,12 @@ bool EthdevPort::ArmRxEvent() {
   for (uint32_t queue = 0; queue < queues(); ++queue) {
     Early& early = early_[queue];
     early.begin = 0;
-    early.end =
-        rte_eth_rx_burst(port_, DpdkQueue(queue), early.packets.data(), early.packets.size());
+    early.end = Take(queue, early.packets);
     arrived |= early.end > 0;
   }
   if (arrived && armed_) Disarm();
-  return !arrived;
+  // Without an event nobody would wake the engine.
+  return !arrived && !event_fds_.empty();
 }
 
 }  // namespace farrier::driver

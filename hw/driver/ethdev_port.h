@@ -3,11 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "hw/driver/csr_window.h"
 #include "hw/driver/owner_port.h"
 
 struct rte_mbuf;
@@ -42,6 +44,10 @@ class EthdevPort final : public OwnerPort {
       : OwnerPort(owner, queues), port_(port), first_queue_(first_queue), early_(queues) {}
 
   uint16_t DpdkQueue(uint32_t queue) const { return static_cast<uint16_t>(first_queue_ + queue); }
+  // Takes packets from a queue of the device, and grants the card a credit for each where it counts
+  // by the doorbell: their descriptors have been filled again.
+  size_t Take(uint32_t queue, std::span<rte_mbuf*> out);
+  void Grant(uint32_t queue, uint32_t credits);
   // Takes what has come on a queue, as far as there is room behind out[n].
   void ReceiveFrom(uint32_t queue, std::span<runtime::Packet> out, size_t& n);
   // Hands the packets in waiting_ to the device, as many as it takes.
@@ -55,19 +61,26 @@ class EthdevPort final : public OwnerPort {
   rte_mempool* tx_pool_ = nullptr;
   std::vector<int> event_fds_;  // by queue, or none
   bool armed_ = false;
-  std::vector<Early> early_;        // by queue
-  uint32_t next_queue_ = 0;         // whose turn it is
-  std::vector<rte_mbuf*> waiting_;  // committed, the device had no descriptor
+  uint32_t function_ = 0;                // the card's number of it
+  std::unique_ptr<CsrWindow> doorbell_;  // none: the card sees the rings
+  std::vector<Early> early_;             // by queue
+  uint32_t next_queue_ = 0;              // whose turn it is
+  std::vector<rte_mbuf*> waiting_;       // committed, the device had no descriptor
 };
 
 struct EthdevFunctionOptions {
   // DPDK's name and arguments of the port, without the number of queues, e.g.
-  // "virtio_user0,path=/run/farrier/card1/function0.sock,queue_size=512,queues=2".
+  // "virtio_user0,path=/run/farrier/card1/function0.sock,queue_size=512,queues=2", or the address
+  // of EalOptions::pci_function.
   std::string devargs;
   std::vector<runtime::OwnerId> owners;
   uint32_t queues_per_owner = 1;  // owners[i] has queue pairs i * queues_per_owner and on
   uint16_t descriptors = 512;     // per ring; a power of two
   uint32_t max_frame = 1518;      // bytes; longer packets are dropped as bad
+  // For a card that does not see the rings and is granted credits by its doorbell: the function's
+  // number there, and a window for each owner.
+  uint32_t function = 0;
+  std::function<absl::StatusOr<std::unique_ptr<CsrWindow>>()> open_doorbell;
 };
 
 // A function of a card as a DPDK port: queue pairs for each owner, with their own packet pools.
