@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "host/config.h"
 #include "hw/driver/card_info.h"
@@ -37,5 +40,9 @@ class CardLink {
 // Opens the card that the configuration names and starts DPDK, once per process. Unavailable when
 // the card is not there, AlreadyExists when another process drives the function.
 absl::StatusOr<std::unique_ptr<CardLink>> OpenCardLink(const Config& config, uint32_t function);
+
+// What stands in the way of opening it as far as can be told without DPDK and without changing
+// anything; each says what would mend it. Notes on the card's state go to `notes`.
+std::vector<absl::Status> CardProblems(const Config& config, std::vector<std::string>& notes);
 
 }  // namespace farrier::host

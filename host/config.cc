@@ -19,6 +19,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "hw/driver/pci_function.h"
 #include "hw/regs/registers.h"
 
 namespace farrier::host {
@@ -120,6 +121,9 @@ class ShapeChecker {
         }
         return;
       }
+      case FieldDescriptor::CPPTYPE_BOOL:
+        if (value.kind_case() != Value::kBoolValue) Expect(path, value, "true or false");
+        return;
       default:
         Expect(path, value, "of a type this build can read");
     }
@@ -179,8 +183,10 @@ class Validator {
     constexpr absl::string_view kExample = "{\"sim\": {\"directory\": \"/run/farrier/card1\"}}";
     if (!config.has_card()) return Missing("card", kExample);
     CardConfig& card = *config.mutable_card();
-    if (!card.has_sim()) {
-      Missing("card.sim", "{\"directory\": \"/run/farrier/card1\"}");
+    if (card.has_fpga()) {
+      CheckFpga(*card.mutable_fpga());
+    } else if (!card.has_sim()) {
+      Missing("card.sim", "{\"directory\": \"/run/farrier/card1\"}, or card.fpga");
     } else if (card.sim().directory().empty()) {
       Missing("card.sim.directory", "\"/run/farrier/card1\"");
     } else {
@@ -191,6 +197,21 @@ class Validator {
     if (!card.has_watchdog_ms()) card.set_watchdog_ms(10'000);
     if (card.heartbeat_ms() != 0) InRange("card.heartbeatMs", card.heartbeat_ms(), 10, 3'600'000);
     InRange("card.watchdogMs", card.watchdog_ms(), 2 * kTakeOverMs, 3'600'000);
+  }
+
+  void CheckFpga(FpgaCard& fpga) {
+    if (fpga.device().empty()) {
+      Missing("card.fpga.device", "\"0000:81:00\", see lspci -d 10ee:");
+    } else if (!driver::IsPciDevice(fpga.device())) {
+      Add("card.fpga.device", Quoted(fpga.device()),
+          "must be a PCI address without the function's number, like \"0000:81:00\"");
+    }
+    if (fpga.pmd().empty()) {
+      Missing("card.fpga.pmd", "\"/usr/local/lib/dpdk/librte_net_qdma.so\", see docs/hardware.md");
+    } else if (fpga.pmd()[0] != '/' || fpga.pmd().find('\0') != std::string::npos) {
+      Add("card.fpga.pmd", Quoted(fpga.pmd().c_str()), "must be an absolute path of a file");
+    }
+    if (!fpga.has_rs_fec()) fpga.set_rs_fec(false);
   }
 
   void CheckNetwork(Config& config) {

@@ -47,6 +47,29 @@ TEST(Config, TheDocumentedExampleIsAcceptedAndDefaultsAreSet) {
   EXPECT_FALSE(config->card().has_quota_cells());
 }
 
+constexpr absl::string_view kSim = R"({"sim": {"directory": "/run/farrier/card2"}})";
+
+TEST(Config, ACardOnTheFpgaIsAccepted) {
+  const std::string json = absl::StrReplaceAll(
+      kGood, {{kSim, R"({"fpga": {"device": "0000:81:00", "pmd": "/lib/q.so"}})"}});
+  absl::StatusOr<Config> config = ParseConfig(json, "f.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->card().fpga().device(), "0000:81:00");
+  EXPECT_FALSE(config->card().fpga().rs_fec());
+}
+
+TEST(Config, ACardOnTheFpgaHasAnAddressAndADriver) {
+  EXPECT_THAT(ErrorWith(kSim, R"({"fpga": {}})"),
+              AllOf(HasSubstr("card.fpga.device: missing"), HasSubstr("card.fpga.pmd: missing")));
+  EXPECT_THAT(ErrorWith(kSim, R"({"fpga": {"device": "0000:81:00.0", "pmd": "q.so"}})"),
+              AllOf(HasSubstr("card.fpga.device: \"0000:81:00.0\" must be"),
+                    HasSubstr("card.fpga.pmd: \"q.so\" must be an absolute path")));
+  EXPECT_THAT(ErrorWith(kSim, R"({"fpga": {"rsFec": 1}})"), HasSubstr("1 must be true or false"));
+  EXPECT_FALSE(
+      ErrorWith(kSim, R"({"sim": {"directory": "/a"}, "fpga": {"device": "0000:81:00"}})").empty())
+      << "two cards";
+}
+
 TEST(Config, EngineOptionsFollowTheIdentities) {
   const Config config = ParseConfig(kGood, "f.json").value();
   const pony::EngineOptions options = EngineOptionsFor(config, 1);

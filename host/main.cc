@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "host/card_link.h"
 #include "host/config.h"
@@ -38,6 +39,18 @@ const StepHook kStepHook;
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "farrierd: %s\n", std::string(status.message()).c_str());
   return 1;
+}
+
+int Check(const std::string& config_path, const Config& config) {
+  std::vector<std::string> notes;
+  const std::vector<absl::Status> problems = CardProblems(config, notes);
+  for (const absl::Status& problem : problems) {
+    std::fprintf(stderr, "farrierd: card: %s\n", std::string(problem.message()).c_str());
+  }
+  for (const std::string& note : notes) std::printf("card: %s\n", note.c_str());
+  if (!problems.empty()) return 1;
+  std::printf("%s: good\n", config_path.c_str());
+  return 0;
 }
 
 int Run(const std::string& config_path, bool check, int handover_fd) {
@@ -67,10 +80,7 @@ int Run(const std::string& config_path, bool check, int handover_fd) {
   }
   absl::StatusOr<Config> config = LoadConfig(config_path);
   if (!config.ok()) return Fail(config.status());
-  if (check) {
-    std::printf("%s: good\n", config_path.c_str());
-    return 0;
-  }
+  if (check) return Check(config_path, *config);
   if (!daemon.ok()) return Fail(daemon.status());
   absl::Status status = (*daemon)->RunFresh(*std::move(config));
   return status.ok() ? 0 : Fail(status);
@@ -85,7 +95,8 @@ int Main(int argc, char** argv) {
   CLI::Option* config_option =
       app.add_option("--config", config, "Configuration: a JSON file, see docs/architecture.md")
           ->type_name("FILE");
-  app.add_flag("--check", check, "Only check the configuration")->needs(config_option);
+  app.add_flag("--check", check, "Only check the configuration, and a card on the FPGA")
+      ->needs(config_option);
   app.add_option("--handover-fd", handover_fd, "Given by a farrierd that is being upgraded")
       ->excludes(config_option)
       ->check(CLI::NonNegativeNumber);
