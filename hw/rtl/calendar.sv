@@ -155,9 +155,10 @@ module calendar #(
   logic [WordTimeBits-1:0] goal_word;
   logic                    search, conflict, move, kept_q, blocked_q;
   // Insertion, second cycle: links.
-  logic                    linking_q, linking_current_q, linking_fresh_q, linking_late_q;
+  logic                    linking_q, linking_current_q, linking_late_q;
   logic                    occupied;
-  logic [Bits-1:0]         linking_before_q;  // the current word without the insertion
+  logic [Bits-1:0]         linking_before_q;   // the current word and the summary without it
+  logic [Lines-1:0]        linking_summary_q;
   logic [WordTimeBits-1:0] linking_word_q;
   logic [SlotBits-1:0]     linking_slot_q;
   logic [IdBits-1:0]       linking_id_q;
@@ -226,7 +227,7 @@ module calendar #(
 
   always_comb begin
     word_old = (written_q && written_line_q == linking_line) ? written_data_q : word_stored;
-    if (linking_fresh_q) word_old = '0;
+    if (!linking_summary_q[linking_line]) word_old = '0;
     word_new   = word_old | ({{Bits - 1{1'b0}}, 1'b1} << linking_slot_q[BitBits-1:0]);
     word_write = linking_q && !linking_current_q;
     occupied   = linking_current_q ? linking_before_q[linking_slot_q[BitBits-1:0]]
@@ -295,8 +296,8 @@ module calendar #(
     if (insert) begin
       linking_current_q  <= in_current;
       linking_late_q     <= late;
-      linking_fresh_q    <= !summary_q[slot_line];
-      linking_before_q  <= current;
+      linking_summary_q  <= summary_q;
+      linking_before_q   <= current;
       linking_word_q     <= wanted_word;
       linking_slot_q     <= slot;
       linking_id_q       <= insert_id_i;
