@@ -71,6 +71,10 @@ absl::Status Daemon::SetUpCard() {
     // Fixed while a predecessor's packets are parked: the row keeps the quota it has.
     const auto quota = driver::OwnerRow(window_, owner(i)).WriteQuota(options_.quota_cells);
     if (!quota.ok() && !absl::IsFailedPrecondition(quota)) return quota;
+    if (info_.capabilities.pacing) {
+      const auto status = driver::OwnerRow(window_, owner(i)).WriteTxQuota(options_.tx_quota_cells);
+      if (!status.ok()) return status;
+    }
     const auto port = static_cast<uint16_t>(options_.engine.udp_port + i);
     const auto key = driver::UdpListen(options_.engine.ip, port);
     if (auto status = filters.Install(key, owner(i)); !status.ok()) return status;

@@ -20,10 +20,11 @@ namespace farrier::sim {
 
 // What every process of a host's daemon is started with.
 struct DaemonOptions {
-  pony::EngineOptions engine;  // of engine 0; id, udp_port, epoch and seed follow from it
-  uint32_t rx_buffers = 128;   // per queue
-  uint32_t queues = 2;         // per engine, on a card with RSS
-  uint32_t quota_cells = 512;  // per engine
+  pony::EngineOptions engine;    // of engine 0; id, udp_port, epoch and seed follow from it
+  uint32_t rx_buffers = 128;     // per queue
+  uint32_t queues = 2;           // per engine, on a card with RSS
+  uint32_t quota_cells = 512;    // per engine
+  uint32_t tx_quota_cells = 60;  // per engine: less than a flow's window, so that it runs out
   RunnerOptions runner;
 };
 
