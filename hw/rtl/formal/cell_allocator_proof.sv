@@ -36,7 +36,7 @@ module cell_allocator_proof (
   );
 
   // What is inside, for the induction.
-  (* hierconn *) wire [2:0] \u_allocator.fresh_q ;
+  (* hierconn *) wire [3:0] \u_allocator.fresh_q ;
   (* hierconn *) wire [3:0] \u_allocator.u_returned.write_q ;
   (* hierconn *) wire [3:0] \u_allocator.u_returned.read_q ;
   (* hierconn *) wire       \u_allocator.u_returned.bypass_q ;
@@ -102,18 +102,18 @@ module cell_allocator_proof (
       if (valid) assert (cell_number < Cells || cell_number != followed);
 
       // Inside: a cell is fresh, out, or once in the list.
-      assert (\u_allocator.fresh_q <= 3'd5);
+      assert (\u_allocator.fresh_q <= 4'd5);
       assert (level <= 4'd5);
-      assert (level + given_q == {1'b0, \u_allocator.fresh_q });
-      assert (copies == ((followed < \u_allocator.fresh_q && !out_q) ? 4'd1 : 4'd0));
-      if (out_q) assert (followed < \u_allocator.fresh_q );
+      assert (level + given_q == \u_allocator.fresh_q );
+      assert (copies == (({1'b0, followed} < \u_allocator.fresh_q && !out_q) ? 4'd1 : 4'd0));
+      if (out_q) assert ({1'b0, followed} < \u_allocator.fresh_q );
       if (level != 4'd0 && !\u_allocator.u_returned.bypass_q ) begin
         assert (\u_allocator.u_returned.ram_data == oldest);
       end
       if (\u_allocator.u_returned.bypass_q ) begin
         assert (level == 4'd1 && \u_allocator.u_returned.bypass_data_q == oldest);
       end
-      cover (take_followed && \u_allocator.fresh_q == 3'd5);
+      cover (take_followed && \u_allocator.fresh_q == 4'd5);
       cover (given_q == Cells);
       cover (free_b_i && !free_b_ready);
     end
