@@ -304,7 +304,8 @@ Frame Draw(Random& random, uint32_t lie_percent) {
 
 TEST_P(RxFrontTest, StoresReadsAndVerifiesWhatTheModelDoes) {
   Random random(GetParam());
-  Start(600);
+  const bool scarce = GetParam() % 4 == 3;  // then long frames often find too few cells
+  Start(scarce ? 24 : 600);
   const uint32_t lies = GetParam() % 2 == 0 ? 5 : 0;
   int sent = 0;
   while (sent < 13'000) {
@@ -324,7 +325,10 @@ TEST_P(RxFrontTest, StoresReadsAndVerifiesWhatTheModelDoes) {
   EXPECT_TRUE(front_->idle_o);
   EXPECT_EQ(free_.size() + 1, cells_);  // one is at hand
   EXPECT_EQ(packets_, sent);
-  EXPECT_GT(stored_packets_, sent * 8 / 10);
+  EXPECT_GT(stored_packets_, sent * (scarce ? 6 : 8) / 10);
+  if (scarce) {
+    EXPECT_LT(stored_packets_, sent * 99 / 100);
+  }
   for (const int count : {seen_.ports, seen_.bad, seen_.fragments, seen_.tunnels, seen_.pony}) {
     EXPECT_GT(count, 200);
   }
