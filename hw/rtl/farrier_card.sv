@@ -226,6 +226,7 @@ module farrier_card #(
   logic [63:0]            rx_wake, tx_wake;
   farrier_pkg::tx_report_t tx_report;
   logic [1:0]             reports_lost;
+  farrier_pkg::refused_t  refused;
 
   rx_path #(
     .Functions    (Functions),
@@ -291,6 +292,7 @@ module farrier_card #(
     .oversize_o      (oversize),
     .memory_full_o   (memory_full),
     .rule_drop_o     (rule_drop),
+    .refused_o       (refused),
     .bad_header_o    (bad_header),
     .idle_o          (rx_idle),
     .wake_o          (rx_wake)
@@ -354,11 +356,16 @@ module farrier_card #(
 
   always_comb begin
     grown = '0;
-    grown[17*farrier_regs_pkg::GlobalCounterRxPackets+:17]    = {16'd0, packet_seen};
-    if (packet_seen) grown[17*farrier_regs_pkg::GlobalCounterRxBytes+:17] = {1'b0, packet_bytes};
-    grown[17*farrier_regs_pkg::GlobalCounterRxMalformed+:17]  = {16'd0, malformed};
-    grown[17*farrier_regs_pkg::GlobalCounterRxOversize+:17]   = {16'd0, oversize};
-    grown[17*farrier_regs_pkg::GlobalCounterRxMemoryFull+:17] = {16'd0, memory_full};
+    grown[17*farrier_regs_pkg::GlobalCounterRxPackets+:17] =
+        {16'd0, packet_seen} + {16'd0, refused.valid};
+    grown[17*farrier_regs_pkg::GlobalCounterRxBytes+:17] =
+        (packet_seen ? {1'b0, packet_bytes} : 17'd0) + (refused.valid ? {1'b0, refused.bytes} : 17'd0);
+    grown[17*farrier_regs_pkg::GlobalCounterRxMalformed+:17] =
+        {16'd0, malformed} + {16'd0, refused.valid && refused.malformed};
+    grown[17*farrier_regs_pkg::GlobalCounterRxOversize+:17] =
+        {16'd0, oversize} + {16'd0, refused.valid && refused.oversize};
+    grown[17*farrier_regs_pkg::GlobalCounterRxMemoryFull+:17] =
+        {16'd0, memory_full} + {16'd0, refused.valid && !refused.malformed && !refused.oversize};
     grown[17*farrier_regs_pkg::GlobalCounterRxRuleDrop+:17]   = {16'd0, rule_drop};
     grown[17*farrier_regs_pkg::GlobalCounterRxBadHeader+:17]  = {16'd0, bad_header};
     grown[17*farrier_regs_pkg::GlobalCounterTxPackets+:17]    = {16'd0, tx_packet};

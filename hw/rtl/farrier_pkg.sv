@@ -32,6 +32,7 @@ package farrier_pkg;
   typedef struct packed {
     logic        malformed;
     logic        oversize;
+    logic        refused; // by the ingress: it goes no further than the lookups
     logic        stored;  // it is in cells, or arriving there
     logic [4:0]  cells;   // that the whole packet needs
     logic [15:0] size;    // bytes
@@ -141,6 +142,14 @@ package farrier_pkg;
     logic [1:0] l4;
     cell_t      head;
   } checksum_tag_t;
+
+  // Packets that the ingress refused, as they are counted.
+  typedef struct packed {
+    logic        valid;
+    logic        malformed;
+    logic        oversize;
+    logic [15:0] bytes;
+  } refused_t;
 
   // What was looked up for a packet and is told in its prefix.
   typedef struct packed {

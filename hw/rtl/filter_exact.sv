@@ -18,7 +18,8 @@ module filter_exact #(
   input  logic [15:0]                   clear_index_i,
   // Software.
   input  farrier_pkg::filter_request_t  filter_i,
-  output farrier_pkg::filter_response_t filter_o
+  output farrier_pkg::filter_response_t filter_o,
+  output logic                          starved_o      // a read has waited for long
 );
 
   // Keys are kept without the bits that no key has, LISTEN's part lowest, so that a LISTEN key is the
@@ -88,6 +89,15 @@ module filter_exact #(
   // One read at a time: not again before it is answered.
   assign read_now = filter_i.read && !valid_i && !software1_q && !software2_q && !filter_o.done;
 
+  logic [7:0] waits_q;
+
+  assign starved_o = waits_q == '1;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || !filter_i.read || read_now) waits_q <= '0;
+    else if (!starved_o) waits_q <= waits_q + 8'd1;
+  end
+
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       valid1_q    <= 1'b0;
@@ -115,8 +125,10 @@ module filter_exact #(
   end
 
   // The tables, in the order of FilterTable.
-  logic [Tables-1:0]     hit, entry_valid;
-  logic [8*Tables-1:0]   owner, entry_owner;
+  logic [Tables-1:0]        entry_valid;
+  logic [8*Tables-1:0]      entry_owner;
+  logic [Ways*Tables-1:0]   match;
+  logic [8*Ways*Tables-1:0] owners;
   logic [320*Tables-1:0] entry_words;
   logic [Ways-1:0]       write_ways;
   logic [15:0]           write_index;
@@ -166,8 +178,8 @@ module filter_exact #(
       .read_i       (software1_q || (valid1_q && is_ipv6_1_q == IsV6)),
       .hash_i       (IsListen ? listen_hash_q : flow_hash_q),
       .key_i        (key2_q[KeyBits-1:0]),
-      .hit_o        (hit[t]),
-      .owner_o      (owner[8*t+:8]),
+      .match_o      (match[Ways*t+:Ways]),
+      .owners_o     (owners[8*Ways*t+:8*Ways]),
       .entry_way_i  (filter_i.way),
       .entry_valid_o(entry_valid[t]),
       .entry_owner_o(entry_owner[8*t+:8]),
@@ -185,12 +197,22 @@ module filter_exact #(
     assign unused_key = ^write_key;
   end
 
-  logic [1:0] flow, listen;  // the family's tables
+  // The family's tables, FLOW's ways first; the first that has the key.
+  logic [2*Ways-1:0]   candidates;
+  logic [8*2*Ways-1:0] candidate_owners;
+  farrier_pkg::owner_t owner_d;
 
   always_comb begin
-    flow   = is_ipv6_3_q ? farrier_regs_pkg::FilterTableV6Flow : farrier_regs_pkg::FilterTableV4Flow;
-    listen = is_ipv6_3_q ? farrier_regs_pkg::FilterTableV6Listen
-                         : farrier_regs_pkg::FilterTableV4Listen;
+    candidates       = match[0+:2*Ways];
+    candidate_owners = owners[0+:8*2*Ways];
+    if (is_ipv6_3_q) begin
+      candidates       = match[2*Ways+:2*Ways];
+      candidate_owners = owners[8*2*Ways+:8*2*Ways];
+    end
+    owner_d = '0;
+    for (int i = 2 * Ways - 1; i >= 0; i--) begin
+      if (candidates[i]) owner_d = candidate_owners[8*i+:8];
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -198,10 +220,10 @@ module filter_exact #(
       hit_o         <= 1'b0;
       filter_o.done <= 1'b0;
     end else begin
-      hit_o         <= hit[flow] || hit[listen];
+      hit_o         <= candidates != '0;
       filter_o.done <= software2_q;
     end
-    owner_o <= hit[flow] ? owner[8*flow+:8] : owner[8*listen+:8];
+    owner_o <= owner_d;
     if (software2_q) begin
       filter_o.valid <= entry_valid[filter_i.tbl];
       filter_o.owner <= entry_owner[8*filter_i.tbl+:8];

@@ -1,5 +1,5 @@
 // One exact-match table: four ways, each a RAM of whole entries. A lookup reads one place per way and
-// answers two cycles later.
+// answers two cycles later, way by way.
 module filter_table #(
   parameter int unsigned Depth = 512,    // entries per way, a power of two up to 65,536
   parameter int unsigned KeyBits = 320,
@@ -11,8 +11,8 @@ module filter_table #(
   input  logic               read_i,
   input  logic [4*16-1:0]    hash_i,         // of each way; its low bits are the index
   input  logic [KeyBits-1:0] key_i,          // looked for, in the cycle after read_i
-  output logic               hit_o,          // two cycles after read_i
-  output logic [7:0]         owner_o,        // where hit_o
+  output logic [3:0]         match_o,        // two cycles after read_i: the ways that have the key
+  output logic [4*8-1:0]     owners_o,       // then: what each way says
   // One place as it is, in the cycle after read_i.
   input  logic [1:0]         entry_way_i,
   output logic               entry_valid_o,
@@ -34,8 +34,7 @@ module filter_table #(
   localparam int unsigned EntryBits = KeyBits + 9;
 
   logic [4*EntryBits-1:0] entries;  // {valid, owner, key} of each way
-  logic                   compare_q, hit_d;
-  logic [7:0]             owner_d;
+  logic                   compare_q;
 
   for (genvar way = 0; way < 4; way++) begin : g_way
     ram_1r1w #(
@@ -53,19 +52,6 @@ module filter_table #(
   end
 
   always_comb begin
-    hit_d   = 1'b0;
-    owner_d = 8'd0;
-    if (compare_q) begin
-      for (int way = 3; way >= 0; way--) begin
-        if (entries[EntryBits*way+KeyBits+8] && entries[EntryBits*way+:KeyBits] == key_i) begin
-          hit_d   = 1'b1;
-          owner_d = entries[EntryBits*way+KeyBits+:8];
-        end
-      end
-    end
-  end
-
-  always_comb begin
     entry_valid_o = entries[KeyBits+8];
     entry_owner_o = entries[KeyBits+:8];
     entry_key_o   = entries[KeyBits-1:0];
@@ -79,14 +65,13 @@ module filter_table #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      compare_q <= 1'b0;
-      hit_o     <= 1'b0;
-    end else begin
-      compare_q <= read_i;
-      hit_o     <= hit_d;
+    if (!rst_ni) compare_q <= 1'b0;
+    else compare_q <= read_i;
+    for (int way = 0; way < 4; way++) begin
+      match_o[way] <= compare_q && entries[EntryBits*way+KeyBits+8] &&
+                      (entries[EntryBits*way+:KeyBits] ^ key_i) == '0;
+      if (compare_q) owners_o[8*way+:8] <= entries[EntryBits*way+KeyBits+:8];
     end
-    owner_o <= owner_d;
   end
 
   // A way's hash is wider than its index, and so may the index to write be.

@@ -77,6 +77,6 @@ module owner_decision (
   end
 
   logic unused;
-  assign unused = ^{packet_i.size, cells_after[farrier_pkg::CellBits+1]};
+  assign unused = ^{packet_i.size, packet_i.refused, cells_after[farrier_pkg::CellBits+1]};
 
 endmodule

@@ -280,10 +280,11 @@ module owner_table #(
   // Operations wait while packets press, but not for ever: the wire leaves four cycles in ten free even
   // with the shortest frames, and beyond its rate the ingress gives way.
   logic       serve, settled, ask, missing, reported_q;
+  logic       miss_known_q, miss_present_q;  // of miss_owner_i
   logic [5:0] patience_q;
 
   always_comb begin
-    missing = miss_valid_i && present_q[miss_owner_i];
+    missing = miss_known_q && miss_present_q;
     serve   = list_valid && !settled;
     ask     = 1'b1;
     asker   = ForService;
@@ -299,7 +300,8 @@ module owner_table #(
     end
     start = state_q == StateIdle && !clear_i && ask && (!pressure_i || patience_q == '1);
     // Nobody is attached by a row that is DETACHED.
-    miss_done_o   = (miss_valid_i && !missing && state_q == StateIdle) || (doing && asker_q == ForMiss);
+    miss_done_o   = (doing && asker_q == ForMiss) ||
+                    (miss_known_q && !miss_present_q && state_q == StateIdle);
     report_done_o = doing && asker_q == ForReport;
     report_lost_o = report_done_o && done_lost;
     list_pop      = start && asker == ForService;
@@ -409,6 +411,7 @@ module owner_table #(
       hold_cells_q <= '0;
       marks_q      <= '0;
       patience_q   <= '0;
+      miss_known_q <= 1'b0;
       fruitless_q  <= '0;
       time_q       <= '0;
       wake_q       <= '1;
@@ -424,6 +427,7 @@ module owner_table #(
         StateLook: state_q <= StateDo;
         default: state_q <= StateIdle;
       endcase
+      miss_known_q <= miss_valid_i && !miss_done_o && state_q == StateIdle;
       if (start || !ask) patience_q <= '0;
       else if (patience_q != '1) patience_q <= patience_q + 1'b1;
 
@@ -449,6 +453,7 @@ module owner_table #(
       end
     end
 
+    miss_present_q <= present_q[miss_owner_i];
     if (start) begin
       asker_q    <= asker;
       reported_q <= asker == ForReport;

@@ -22,6 +22,7 @@ module rx_filter #(
   // Software: the exact filters; RULE_*; RSS_*.
   input  farrier_pkg::filter_request_t  filter_i,
   output farrier_pkg::filter_response_t filter_o,
+  output logic                          starved_o,     // a read has waited for long: leave a gap
   input  logic                          rules_valid_i, // held until done
   input  logic                          rss_valid_i,   // held until done
   input  farrier_pkg::block_request_t   block_i,
@@ -35,7 +36,7 @@ module rx_filter #(
   logic [Cycles-1:0]       valid_q, looked_up_q;
   farrier_pkg::rx_packet_t packet1_q, packet2_q, packet3_q, packet4_q;
 
-  assign looked_up = valid_i && !packet_i.malformed && !packet_i.oversize;
+  assign looked_up = valid_i && !packet_i.malformed && !packet_i.oversize && !packet_i.refused;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -69,7 +70,8 @@ module rx_filter #(
     .clear_i,
     .clear_index_i,
     .filter_i,
-    .filter_o
+    .filter_o,
+    .starved_o
   );
 
   // A rule counts if no exact filter matched.

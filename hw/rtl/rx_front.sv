@@ -11,6 +11,7 @@ module rx_front (
   input  logic [63:0]                 rx_keep_i,
   input  logic                        rx_last_i,
   input  logic [15:0]                 rx_size_i,      // with a frame's first beat
+  input  logic                        refuse_i,       // frames that begin now are not stored
   // Free cells.
   input  logic                        cell_valid_i,
   input  farrier_pkg::cell_t          cell_i,
@@ -54,6 +55,7 @@ module rx_front (
     .rx_keep_i,
     .rx_last_i,
     .rx_size_i,
+    .refuse_i,
     .cell_valid_i,
     .cell_i,
     .cells_i,

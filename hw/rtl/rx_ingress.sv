@@ -13,6 +13,7 @@ module rx_ingress (
   input  logic [63:0]                 rx_keep_i,      // contiguous from byte 0; all ones but at the end
   input  logic                        rx_last_i,
   input  logic [15:0]                 rx_size_i,      // of the frame, bytes; with its first beat
+  input  logic                        refuse_i,       // frames that begin now are not stored
   // Free cells.
   input  logic                        cell_valid_i,   // there is a free cell
   input  farrier_pkg::cell_t          cell_i,         // the one that is next
@@ -89,7 +90,7 @@ module rx_ingress (
   end
 
   // Second stage: the frame. Its end is the last announced beat, or tlast before.
-  logic counts, at_end, early, in_window, malformed, fill_q, store, stored_q, reported_cut;
+  logic counts, at_end, early, in_window, malformed, fill_q, store, stored_q, refused_q, reported_cut;
 
   // The packet that is being stored, which may be filled up behind its frame's end.
   logic               ahead_valid_q;  // a cell is at hand
@@ -107,7 +108,7 @@ module rx_ingress (
 
     store = stored_q;
     if (first_q) begin
-      store = !short_q && !long_q && !fill_q && ahead_valid_q &&
+      store = !short_q && !long_q && !fill_q && !refuse_i && ahead_valid_q &&
               {{farrier_pkg::CellBits - 7{1'b0}}, cells_q} <= cells_i + 1'b1;
     end
 
@@ -118,6 +119,7 @@ module rx_ingress (
     arrival_o      = arrival_q;
     packet_o.malformed = malformed;
     packet_o.oversize  = long_q && !malformed;
+    packet_o.refused   = first_q ? refuse_i : refused_q;
     packet_o.stored    = store;
     packet_o.cells     = reported_cut ? 5'd1 : cells_q[4:0];
     packet_o.size      = size_q;
@@ -154,6 +156,7 @@ module rx_ingress (
       if (closing) arriving_o.valid <= 1'b0;
       else if (write_o) arriving_o.valid <= 1'b1;
     end
+    if (valid_q && first_q) refused_q <= refuse_i;
     if (cell_take_o) ahead_q <= cell_i;
     if (write_o) begin
       stored_index_q <= index + 8'd1;

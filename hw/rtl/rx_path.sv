@@ -71,6 +71,7 @@ module rx_path #(
   output logic                      oversize_o,
   output logic                      memory_full_o,
   output logic                      rule_drop_o,
+  output farrier_pkg::refused_t     refused_o,
   output logic                      bad_header_o,
   output logic                      idle_o,          // nothing moves before wake_o or an input
   output logic [63:0]               wake_o           // ns; all ones = never
@@ -181,7 +182,7 @@ module rx_path #(
   );
 
   // RX, up to the owner.
-  logic                       parsed_valid, found_valid, front_idle;
+  logic                       parsed_valid, found_valid, front_idle, refuse, pressure, starved;
   farrier_pkg::rx_packet_t    parsed_packet;
   farrier_pkg::found_t        found;
   farrier_pkg::packet_meta_t  parsed_meta, found_meta;
@@ -201,6 +202,7 @@ module rx_path #(
     .rx_keep_i,
     .rx_last_i,
     .rx_size_i,
+    .refuse_i       (refuse),
     .cell_valid_i   (cell_valid),
     .cell_i         (cell_next),
     .cells_i        (cells_free),
@@ -293,6 +295,7 @@ module rx_path #(
     .clear_index_i,
     .filter_i,
     .filter_o,
+    .starved_o  (starved),
     .rules_valid_i(block_valid_i[farrier_pkg::BlockRules]),
     .rss_valid_i(block_valid_i[farrier_pkg::BlockRss]),
     .block_i,
@@ -300,10 +303,23 @@ module rx_path #(
     .rss_o
   );
 
+  // What the ingress refused is only counted.
+  assign refused_o.valid     = found_valid && found.packet.refused;
+  assign refused_o.malformed = found.packet.malformed;
+  assign refused_o.oversize  = found.packet.oversize;
+  assign refused_o.bytes     = found.packet.size;
+
   // Packets wait here while the owner table does something else.
   logic                       decide_valid, decide_ready, decide_full;
   farrier_pkg::found_t        decide;
   logic [$clog2(DecideDepth):0] decide_level;
+
+  // Operations wait for a pause of the packets, but not for ever (`pressure`). Packets that come faster than
+  // the wire can bring them would then pile up: the ingress refuses some while there is still room
+  // for those between it and here.
+
+  assign pressure = decide_level >= 7'd16;
+  assign refuse   = decide_level >= 7'd32 || starved;
 
   fifo #(
     .Width($bits(found)),
@@ -311,7 +327,7 @@ module rx_path #(
   ) u_decide (
     .clk_i,
     .rst_ni,
-    .push_i (found_valid),
+    .push_i (found_valid && !found.packet.refused),
     .data_i (found),
     .full_o (decide_full),
     .valid_o(decide_valid),
@@ -352,7 +368,7 @@ module rx_path #(
     .wake_i               (changed_i),
     .valid_i              (decide_valid),
     .ready_o              (decide_ready),
-    .pressure_i           (decide_level >= 7'd16),
+    .pressure_i           (pressure),
     .found_i              (decide),
     .op_valid_i           (owner_i.valid),
     .op_i                 (owner_i.op),

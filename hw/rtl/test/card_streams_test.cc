@@ -269,6 +269,57 @@ TEST_P(CardPaceTest, AFrameLeavesSoonAfterItCame) {
   }
 }
 
+// More than any wire brings: software's requests must not wait for a pause that never comes, and
+// what finds no room because of them is counted.
+TEST_P(CardPaceTest, SoftwareGetsThroughAPacketInEveryCycle) {
+  Attach(0, 0);
+  Grant(0);
+  Write(regs::kRegFunctionControl(0), regs::FunctionControl{.enable = 1, .raw = 1}.Pack());
+  constexpr uint32_t kFrames = 30'000;
+  int answers = 0;
+  bool waiting = false;
+  uint32_t since = 0;
+  for (uint32_t cycle = 0; cycle < kFrames; ++cycle) {
+    DriveWire(60, 0);
+    const bool begin = !waiting;
+    const bool read_filter = answers % 2 == 1;
+    if (begin) {
+      waiting = true;
+      since = cycle;
+      card_->arvalid_i = !read_filter;
+      card_->araddr_i = regs::kRegOwnerRxNext(0);
+      card_->awvalid_i = card_->wvalid_i = read_filter;
+      card_->awaddr_i = regs::kRegFilterRead;
+      card_->wdata_i = regs::FilterCommand{.index = 3}.Pack();
+    }
+    Check();
+    if (card_->rvalid_o || card_->bvalid_o) {
+      waiting = false;
+      ++answers;
+    }
+    ASSERT_LE(cycle - since, 600u) << "answer " << answers;
+    card_.Tick();
+    card_->arvalid_i = card_->awvalid_i = card_->wvalid_i = 0;
+  }
+  card_->rx_valid_i = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    Check();
+    card_.Tick();
+  }
+  EXPECT_GT(answers, 100);
+  Write(regs::kRegCounterSnapshot, 0);
+  const uint32_t packets =
+      Read(regs::kRegGlobalCounter(static_cast<uint32_t>(regs::GlobalCounter::kRxPackets)));
+  const uint32_t refused =
+      Read(regs::kRegGlobalCounter(static_cast<uint32_t>(regs::GlobalCounter::kRxMemoryFull)));
+  const uint32_t in = Read(regs::kRegOwnerCounter(static_cast<uint32_t>(regs::OwnerCounter::kIn)));
+  EXPECT_EQ(packets, kFrames);
+  EXPECT_EQ(in + refused, kFrames);
+  EXPECT_EQ(c2h_[0].sizes().size(), in);
+  EXPECT_GT(refused, 0u);
+  EXPECT_LT(refused, kFrames / 10);
+}
+
 FARRIER_SEEDS(CardPaceTest);
 
 }  // namespace

@@ -183,6 +183,7 @@ TEST_P(OwnerDecisionTest, FollowsTheContract) {
     bits.Put(16, packet.size);
     bits.Put(5, packet.cells);
     bits.Put(1, packet.stored);
+    bits.Put(1, 0);  // refused
     bits.Put(1, packet.oversize);
     bits.Put(1, packet.malformed);
     decision.entry_i = static_cast<uint8_t>(packet.entry);

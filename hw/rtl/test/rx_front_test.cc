@@ -166,6 +166,7 @@ class RxFrontTest : public SeededTest {
     packet.size = bits.Get(16);
     packet.cells = bits.Get(5);
     packet.stored = bits.Get(1);
+    ASSERT_EQ(bits.Get(1), 0u) << "refused";
     packet.oversize = bits.Get(1);
     packet.malformed = bits.Get(1);
     ASSERT_EQ(packet.malformed, expected.malformed);
