@@ -7,7 +7,7 @@ BUILD := build/$(PRESET)
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench sim formal coverage mutants synth bitstream flash lint format clean
+.PHONY: help setup build run test bench sim formal mutants synth bitstream flash lint format clean
 
 help: ## Show this
 	@echo "Farrier: a host networking service whose software is replaced under live traffic."
@@ -47,6 +47,9 @@ flash: ## Onto the card: BOARD= BDF= SHELL_DIR= (or BITSTREAM=) [PERSISTENT=1 TA
 
 formal: build ## Prove properties of the RTL (yosys-smtbmc, z3)
 	@$(PYTHON) tools/formal.py --build $(BUILD) --jobs $(JOBS)
+
+mutants: build ## Plant bugs in the RTL: each must be caught by a bench or a proof
+	@$(PYTHON) tools/mutants.py --build $(BUILD) --jobs $(JOBS)
 
 synth: build ## Map the RTL to UltraScale+: LUTs, RAMs, logic levels per module
 	@$(PYTHON) tools/synth.py --build $(BUILD) --jobs $(JOBS) --check docs/resources.md
