@@ -220,7 +220,7 @@ module filter_exact #(
       hit_o         <= 1'b0;
       filter_o.done <= 1'b0;
     end else begin
-      hit_o         <= candidates != '0;
+      hit_o         <= candidates != '0 && !filter_o.done;  // a read's entry is nobody's
       filter_o.done <= software2_q;
     end
     owner_o <= owner_d;

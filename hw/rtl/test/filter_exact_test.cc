@@ -259,6 +259,21 @@ TEST_P(FilterExactTest, EntriesReadBackBetweenPackets) {
   }
 }
 
+TEST_P(FilterExactTest, WhatSoftwareReadsIsNoPacketsHit) {
+  const Classify flow = Flow(GetParam());
+  const FilterTable table = TableOf(flow, true);
+  const Key key = KeyOf(flow, table);
+  const Place place = PlaceOf(table, key, 0);
+  Clock(std::nullopt, {.commit = true, .place = place, .entry = Entry{key, 42}});
+  Clock(flow, {});
+  for (int cycle = 0; cycle < 8; ++cycle) Clock(std::nullopt, {});
+  EXPECT_EQ(hits_, 1);
+  for (int cycle = 0; cycle < 20; ++cycle) {  // packets without ports may pass in any of them
+    Clock(std::nullopt, {.read = true, .place = place});
+    ASSERT_FALSE(filter_->hit_o) << "cycle " << cycle;
+  }
+}
+
 FARRIER_SEEDS(FilterExactTest);
 
 }  // namespace
