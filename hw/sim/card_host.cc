@@ -140,7 +140,10 @@ class Host {
     while (sent < options_.count && !Over()) {
       const uint32_t n = Send(sent, options_.count - sent);
       sent += n;
-      if (n == 0) poll(nullptr, 0, 1);
+      if (n > 0) continue;
+      // What comes tells the port how many TX cells the card has given back.
+      Receive([](const runtime::Packet&) {});
+      poll(nullptr, 0, 1);
     }
     // The ring must be empty before it goes away.
     poll(nullptr, 0, 50);
