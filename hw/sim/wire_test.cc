@@ -115,8 +115,8 @@ TEST_F(CardProcessTest, PlaysForEverAtTheSetPace) {
   Process card = StartCard(
       "card", absl::StrCat("net_pcap0,infinite_rx=1,rx_pcap=", (directory_ / "in.pcap").string()),
       {"--wire-rate", "500"});
-  Process host = StartHost("host", "receive", "card", {"--port", "7001", "--count", "1000"});
   const absl::Time start = absl::Now();
+  Process host = StartHost("host", "receive", "card", {"--port", "7001", "--count", "1000"});
   EXPECT_EQ(*host.Wait(kPatience), 0) << host.Output();
   // Late is the machine's fault; early would be ours.
   EXPECT_GT(absl::Now() - start, absl::Milliseconds(1700));
