@@ -286,9 +286,7 @@ module calendar #(
       endcase
     end
     // Of where the drain pointer's word is now: it moves only from StateMove to StateLoad.
-    for (int unsigned i = 0; i < Bits; i++) begin
-      begun_q[i] <= word != next_now_word || i <= {{32 - BitBits{1'b0}}, next_now_q[BitBits-1:0]};
-    end
+    begun_q <= (word != next_now_word) ? '1 : ~(({Bits{1'b1}} << next_now_q[BitBits-1:0]) << 1);
     goal_load_q <= (state_q == StatePick) ? found && found_word <= now_word : goal_load_q;
     if (state_q == StatePick) begin
       goal_q <= (found && found_word <= now_word) ? {found_word, {BitBits{1'b0}}} : now_q;

@@ -1,17 +1,31 @@
 // Adds up words as plain numbers, four per node and a register behind each level: the sum comes
-// ceil(log4(Words)) cycles after the words, a sum per cycle.
+// ceil(log4(Words)) cycles after the words, a sum per cycle, and stays until the next.
 module checksum_adder #(
   parameter int unsigned Words = 32,
   localparam int unsigned Levels = ($clog2(Words) + 1) / 2,
   localparam int unsigned SumBits = 16 + 2 * Levels
 ) (
   input  logic                clk_i,
+  input  logic                rst_ni,
+  input  logic                valid_i,
   input  logic [16*Words-1:0] words_i,
   output logic [SumBits-1:0]  sum_o
 );
 
   if (Words < 2) begin : g_check
     $error("checksum_adder: Words must be 2 or more");
+  end
+
+  logic [Levels:0]   valid;    // of what comes into each level, and of the sum
+  logic [Levels-1:0] valid_q;
+  logic              unused;
+
+  assign valid  = {valid_q, valid_i};
+  assign unused = valid[Levels];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) valid_q <= '0;
+    else valid_q <= valid[Levels-1:0];
   end
 
   for (genvar level = 0; level < Levels; level++) begin : g_level
@@ -33,8 +47,11 @@ module checksum_adder #(
 
     for (genvar i = 0; i < Nodes; i++) begin : g_node
       always_ff @(posedge clk_i) begin
-        sum_q[(Bits+2)*i+:Bits+2] <= ({2'd0, in[Bits*(4*i)+:Bits]} + {2'd0, in[Bits*(4*i+1)+:Bits]}) +
-            ({2'd0, in[Bits*(4*i+2)+:Bits]} + {2'd0, in[Bits*(4*i+3)+:Bits]});
+        if (valid[level]) begin
+          sum_q[(Bits+2)*i+:Bits+2] <=
+              ({2'd0, in[Bits*(4*i)+:Bits]} + {2'd0, in[Bits*(4*i+1)+:Bits]}) +
+              ({2'd0, in[Bits*(4*i+2)+:Bits]} + {2'd0, in[Bits*(4*i+3)+:Bits]});
+        end
       end
     end
   end

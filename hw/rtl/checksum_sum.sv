@@ -43,15 +43,14 @@ module checksum_sum #(
   assign beat = first_i ? 10'd0 : beat_q;
 
   // Second cycle: the others become 0, and bytes numbers.
-  logic [63:0]  keep;
-  logic [511:0] words;
-
-  always_comb begin
-    for (int i = 0; i < 64; i++) keep[i] = 7'(i) >= from_q && 7'(i) < to_q;
-    for (int i = 0; i < 32; i++) begin
-      words[16*i+:16] = {data_q[16*i+:8] & {8{keep[2*i]}}, data_q[16*i+8+:8] & {8{keep[2*i+1]}}};
+  function automatic logic [511:0] words_of(logic [511:0] data, logic [6:0] from, logic [6:0] to);
+    logic [63:0] keep;
+    keep = farrier_pkg::below(to) & ~farrier_pkg::below(from);
+    for (int i = 0; i < 16; i++) begin
+      words_of[32*i+:32] = {data[32*i+16+:8], data[32*i+24+:8], data[32*i+:8], data[32*i+8+:8]} &
+                           {{8{keep[4*i+2]}}, {8{keep[4*i+3]}}, {8{keep[4*i]}}, {8{keep[4*i+1]}}};
     end
-  end
+  endfunction
 
   always_ff @(posedge clk_i) begin
     if (valid_i) begin
@@ -60,7 +59,7 @@ module checksum_sum #(
       from_q <= part_of({8'd0, from_i}, beat);
       to_q   <= part_of(to_i, beat);
     end
-    if (stage_q[0]) masked_q <= words;
+    if (stage_q[0]) masked_q <= words_of(data_q, from_q, to_q);
   end
 
   // Then the beat's sum.
@@ -70,6 +69,8 @@ module checksum_sum #(
     .Words(32)
   ) u_adder (
     .clk_i,
+    .rst_ni,
+    .valid_i(stage_q[1]),
     .words_i(masked_q),
     .sum_o  (beat_sum)
   );

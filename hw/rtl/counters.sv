@@ -6,8 +6,8 @@ module counters (
   input  farrier_pkg::owner_t        clear_owner_i,
   input  farrier_pkg::rx_count_t     rx_i,
   input  farrier_pkg::tx_count_t     tx_i,
-  // Global: how much each grows, 17 bits for each.
-  input  logic [farrier_regs_pkg::GlobalCounters*17-1:0] global_i,
+  // Global: how much each grows.
+  input  logic [farrier_regs_pkg::GlobalCounters*32-1:0] global_i,
   // Snapshot.
   input  logic                       snapshot_i,       // of snapshot_owner_i
   input  farrier_pkg::owner_t        snapshot_owner_i,
@@ -78,12 +78,12 @@ module counters (
   logic [Globals*64-1:0] global_q, global_snapshot_q;
 
   for (genvar i = 0; i < Globals; i++) begin : g_global
-    logic [16:0] amount;
-    assign amount = global_i[17*i+:17];
+    logic [31:0] amount;
+    assign amount = global_i[32*i+:32];
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) global_q[64*i+:64] <= '0;
-      else if (amount != '0) global_q[64*i+:64] <= global_q[64*i+:64] + {47'd0, amount};
+      else if (amount != '0) global_q[64*i+:64] <= global_q[64*i+:64] + {32'd0, amount};
     end
   end
 

@@ -352,30 +352,30 @@ module farrier_card #(
   assign tx_dst_o = tx_valid_o ? 16'h0040 : 16'd0;
 
   // Counters.
-  logic [farrier_regs_pkg::GlobalCounters*17-1:0] grown;  // by how much each has grown
+  logic [farrier_regs_pkg::GlobalCounters*32-1:0] grown;  // by how much each has grown
 
   always_comb begin
     grown = '0;
-    grown[17*farrier_regs_pkg::GlobalCounterRxPackets+:17] =
-        {16'd0, packet_seen} + {16'd0, refused.valid};
-    grown[17*farrier_regs_pkg::GlobalCounterRxBytes+:17] =
-        (packet_seen ? {1'b0, packet_bytes} : 17'd0) + (refused.valid ? {1'b0, refused.bytes} : 17'd0);
-    grown[17*farrier_regs_pkg::GlobalCounterRxMalformed+:17] =
-        {16'd0, malformed} + {16'd0, refused.valid && refused.malformed};
-    grown[17*farrier_regs_pkg::GlobalCounterRxOversize+:17] =
-        {16'd0, oversize} + {16'd0, refused.valid && refused.oversize};
-    grown[17*farrier_regs_pkg::GlobalCounterRxMemoryFull+:17] =
-        {16'd0, memory_full} + {16'd0, refused.valid && !refused.malformed && !refused.oversize};
-    grown[17*farrier_regs_pkg::GlobalCounterRxRuleDrop+:17]   = {16'd0, rule_drop};
-    grown[17*farrier_regs_pkg::GlobalCounterRxBadHeader+:17]  = {16'd0, bad_header};
-    grown[17*farrier_regs_pkg::GlobalCounterTxPackets+:17]    = {16'd0, tx_packet};
-    if (tx_packet) grown[17*farrier_regs_pkg::GlobalCounterTxBytes+:17] = {1'b0, tx_packet_bytes};
-    grown[17*farrier_regs_pkg::GlobalCounterTxBadPrefix+:17]  = {16'd0, tx_bad_prefix};
-    grown[17*farrier_regs_pkg::GlobalCounterTxDisabled+:17]   = {16'd0, tx_disabled};
-    grown[17*farrier_regs_pkg::GlobalCounterTxGuard+:17]      = {16'd0, tx_guard};
-    grown[17*farrier_regs_pkg::GlobalCounterTxFull+:17]       = {16'd0, tx_full};
-    grown[17*farrier_regs_pkg::GlobalCounterTxReportLost+:17] = {15'd0, reports_lost};
-    grown[17*farrier_regs_pkg::GlobalCounterCsrBadAccess+:17] = {16'd0, csr_bad};
+    grown[32*farrier_regs_pkg::GlobalCounterRxPackets+:32] =
+        {31'd0, packet_seen} + {31'd0, refused.valid};
+    grown[32*farrier_regs_pkg::GlobalCounterRxBytes+:32] =
+        (packet_seen ? {16'd0, packet_bytes} : 32'd0) + (refused.valid ? {16'd0, refused.bytes} : 32'd0);
+    grown[32*farrier_regs_pkg::GlobalCounterRxMalformed+:32] =
+        {31'd0, malformed} + {31'd0, refused.valid && refused.malformed};
+    grown[32*farrier_regs_pkg::GlobalCounterRxOversize+:32] =
+        {31'd0, oversize} + {31'd0, refused.valid && refused.oversize};
+    grown[32*farrier_regs_pkg::GlobalCounterRxMemoryFull+:32] =
+        {31'd0, memory_full} + {31'd0, refused.valid && !refused.malformed && !refused.oversize};
+    grown[32*farrier_regs_pkg::GlobalCounterRxRuleDrop+:32]   = {31'd0, rule_drop};
+    grown[32*farrier_regs_pkg::GlobalCounterRxBadHeader+:32]  = {31'd0, bad_header};
+    grown[32*farrier_regs_pkg::GlobalCounterTxPackets+:32]    = {31'd0, tx_packet};
+    if (tx_packet) grown[32*farrier_regs_pkg::GlobalCounterTxBytes+:32] = {16'd0, tx_packet_bytes};
+    grown[32*farrier_regs_pkg::GlobalCounterTxBadPrefix+:32]  = {31'd0, tx_bad_prefix};
+    grown[32*farrier_regs_pkg::GlobalCounterTxDisabled+:32]   = {31'd0, tx_disabled};
+    grown[32*farrier_regs_pkg::GlobalCounterTxGuard+:32]      = {31'd0, tx_guard};
+    grown[32*farrier_regs_pkg::GlobalCounterTxFull+:32]       = {31'd0, tx_full};
+    grown[32*farrier_regs_pkg::GlobalCounterTxReportLost+:32] = {30'd0, reports_lost};
+    grown[32*farrier_regs_pkg::GlobalCounterCsrBadAccess+:32] = {31'd0, csr_bad};
   end
 
   counters u_counters (

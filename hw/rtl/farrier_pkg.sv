@@ -513,6 +513,11 @@ package farrier_pkg;
     keep_bytes = 7'($countones(keep));
   endfunction
 
+  // A bit for each of a beat's first `count` bytes, 0-64.
+  function automatic logic [63:0] below(logic [6:0] count);
+    below = count[6] ? '1 : ~({64{1'b1}} << count[5:0]);
+  endfunction
+
   // tkeep of a beat with 1..64 bytes, 64 given as 0.
   function automatic logic [63:0] keep_mask(logic [5:0] bytes);
     keep_mask = (bytes == 6'd0) ? '1 : ((64'd1 << bytes) - 64'd1);

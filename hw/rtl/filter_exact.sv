@@ -41,22 +41,23 @@ module filter_exact #(
   logic [V6FlowBits-1:0] key;    // an IPv4 key in its low end
 
   always_comb begin
-    key = {classify_i.src_ip, classify_i.src_port, classify_i.dst_ip, classify_i.dst_port,
-           classify_i.vlan, classify_i.protocol};
-    if (!classify_i.ipv6) begin
-      key[V4FlowBits-1:0] = {classify_i.src_ip[127:96], classify_i.src_port,
-                             classify_i.dst_ip[127:96], classify_i.dst_port, classify_i.vlan,
-                             classify_i.protocol};
-    end
-    words        = '0;
-    words[31:0]  = {classify_i.src_port, classify_i.dst_port};
-    words[63:32] = {12'd0, classify_i.vlan, classify_i.protocol};
-    if (classify_i.ipv6) begin
-      words[191:64]  = reverse_words(classify_i.dst_ip);
-      words[319:192] = reverse_words(classify_i.src_ip);
-    end else begin
-      words[95:64]  = classify_i.dst_ip[127:96];
-      words[127:96] = classify_i.src_ip[127:96];
+    key   = '0;
+    words = '0;
+    if (valid_i) begin
+      words[31:0]  = {classify_i.src_port, classify_i.dst_port};
+      words[63:32] = {12'd0, classify_i.vlan, classify_i.protocol};
+      if (classify_i.ipv6) begin
+        key = {classify_i.src_ip, classify_i.src_port, classify_i.dst_ip, classify_i.dst_port,
+               classify_i.vlan, classify_i.protocol};
+        words[191:64]  = reverse_words(classify_i.dst_ip);
+        words[319:192] = reverse_words(classify_i.src_ip);
+      end else begin
+        key[V4FlowBits-1:0] = {classify_i.src_ip[127:96], classify_i.src_port,
+                               classify_i.dst_ip[127:96], classify_i.dst_port, classify_i.vlan,
+                               classify_i.protocol};
+        words[95:64]  = classify_i.dst_ip[127:96];
+        words[127:96] = classify_i.src_ip[127:96];
+      end
     end
   end
 
@@ -124,12 +125,36 @@ module filter_exact #(
     is_ipv6_3_q <= is_ipv6_2_q;
   end
 
+  // Between FILTER_KEY's words and keys as they are kept.
+  function automatic logic [319:0] words_of6(logic [V6FlowBits-1:0] flow);
+    words_of6 = {reverse_words(flow[307:180]), reverse_words(flow[163:36]), 12'd0, flow[19:0],
+                 flow[179:164], flow[35:20]};
+  endfunction
+
+  function automatic logic [319:0] words_of4(logic [V4FlowBits-1:0] flow);
+    words_of4 = {192'd0, flow[115:84], flow[67:36], 12'd0, flow[19:0], flow[83:68], flow[35:20]};
+  endfunction
+
+  logic [V6FlowBits-1:0] write_key6;
+  logic [V4FlowBits-1:0] write_key4;
+
+  always_comb begin
+    write_key6 = '0;
+    write_key4 = '0;
+    if (filter_i.commit) begin
+      write_key6 = {reverse_words(filter_i.key[319:192]), filter_i.key[31:16],
+                    reverse_words(filter_i.key[191:64]), filter_i.key[15:0], filter_i.key[51:32]};
+      write_key4 = {filter_i.key[127:96], filter_i.key[31:16], filter_i.key[95:64],
+                    filter_i.key[15:0], filter_i.key[51:32]};
+    end
+  end
+
   // The tables, in the order of FilterTable.
   logic [Tables-1:0]        entry_valid;
   logic [8*Tables-1:0]      entry_owner;
   logic [Ways*Tables-1:0]   match;
   logic [8*Ways*Tables-1:0] owners;
-  logic [320*Tables-1:0] entry_words;
+  logic [319:0]          entry_words;  // of the table that software reads
   logic [Ways-1:0]       write_ways;
   logic [15:0]           write_index;
 
@@ -148,25 +173,26 @@ module filter_exact #(
 
     logic [FlowBits-1:0] write_key, entry_flow;
     logic [KeyBits-1:0]  entry_key;
+    logic [319:0]        words_so_far, words_before;
+    logic                wanted;
 
     // FILTER_KEY[i] is at [32 i +: 32].
-    if (IsV6) begin : g_v6
-      assign write_key = {reverse_words(filter_i.key[319:192]), filter_i.key[31:16],
-                          reverse_words(filter_i.key[191:64]), filter_i.key[15:0],
-                          filter_i.key[51:32]};
-      assign entry_words[320*t+:320] =
-          {reverse_words(entry_flow[307:180]), reverse_words(entry_flow[163:36]), 12'd0,
-           entry_flow[19:0], entry_flow[179:164], entry_flow[35:20]};
-    end else begin : g_v4
-      assign write_key = {filter_i.key[127:96], filter_i.key[31:16], filter_i.key[95:64],
-                          filter_i.key[15:0], filter_i.key[51:32]};
-      assign entry_words[320*t+:320] = {192'd0, entry_flow[115:84], entry_flow[67:36], 12'd0,
-                                        entry_flow[19:0], entry_flow[83:68], entry_flow[35:20]};
+    assign write_key = IsV6 ? FlowBits'(write_key6) : FlowBits'(write_key4);
+    assign wanted    = software2_q && filter_i.tbl == 2'(t);
+
+    if (t == 0) begin : g_first
+      assign words_before = '0;
+    end else begin : g_next
+      assign words_before = g_table[t-1].words_so_far;
     end
 
     always_comb begin
-      entry_flow              = '0;
-      entry_flow[KeyBits-1:0] = entry_key;
+      entry_flow   = '0;
+      words_so_far = words_before;
+      if (wanted) begin
+        entry_flow[KeyBits-1:0] = entry_key;
+        words_so_far = IsV6 ? words_of6(V6FlowBits'(entry_flow)) : words_of4(entry_flow[V4FlowBits-1:0]);
+      end
     end
 
     filter_table #(
@@ -180,6 +206,7 @@ module filter_exact #(
       .key_i        (key2_q[KeyBits-1:0]),
       .match_o      (match[Ways*t+:Ways]),
       .owners_o     (owners[8*Ways*t+:8*Ways]),
+      .entry_read_i (wanted),
       .entry_way_i  (filter_i.way),
       .entry_valid_o(entry_valid[t]),
       .entry_owner_o(entry_owner[8*t+:8]),
@@ -196,6 +223,8 @@ module filter_exact #(
     logic unused_key;
     assign unused_key = ^write_key;
   end
+
+  assign entry_words = g_table[Tables-1].words_so_far;
 
   // The family's tables, FLOW's ways first; the first that has the key.
   logic [2*Ways-1:0]   candidates;
@@ -227,7 +256,7 @@ module filter_exact #(
     if (software2_q) begin
       filter_o.valid <= entry_valid[filter_i.tbl];
       filter_o.owner <= entry_owner[8*filter_i.tbl+:8];
-      filter_o.key   <= entry_words[320*filter_i.tbl+:320];
+      filter_o.key   <= entry_words;
     end
   end
 

@@ -14,6 +14,7 @@ module filter_table #(
   output logic [3:0]         match_o,        // two cycles after read_i: the ways that have the key
   output logic [4*8-1:0]     owners_o,       // then: what each way says
   // One place as it is, in the cycle after read_i.
+  input  logic               entry_read_i,   // then: it is wanted; else the outputs are 0
   input  logic [1:0]         entry_way_i,
   output logic               entry_valid_o,
   output logic [7:0]         entry_owner_o,
@@ -33,10 +34,18 @@ module filter_table #(
 
   localparam int unsigned EntryBits = KeyBits + 9;
 
-  logic [4*EntryBits-1:0] entries;  // {valid, owner, key} of each way
-  logic                   compare_q;
+  logic                 compare_q;
+  logic [EntryBits-1:0] entry;  // that software wants
 
   for (genvar way = 0; way < 4; way++) begin : g_way
+    logic [EntryBits-1:0] read, chosen, chosen_before;  // {valid, owner, key}
+
+    if (way == 0) begin : g_first
+      assign chosen_before = '0;
+    end else begin : g_next
+      assign chosen_before = g_way[way-1].chosen;
+    end
+
     ram_1r1w #(
       .Width(EntryBits),
       .Depth(Depth)
@@ -47,31 +56,29 @@ module filter_table #(
       .wdata_i({write_valid_i, write_owner_i, write_key_i}),
       .read_i,
       .raddr_i(hash_i[16*way+:IndexBits]),
-      .rdata_o(entries[EntryBits*way+:EntryBits])
+      .rdata_o(read)
     );
-  end
 
-  always_comb begin
-    entry_valid_o = entries[KeyBits+8];
-    entry_owner_o = entries[KeyBits+:8];
-    entry_key_o   = entries[KeyBits-1:0];
-    for (int way = 1; way < 4; way++) begin
-      if (entry_way_i == 2'(way)) begin
-        entry_valid_o = entries[EntryBits*way+KeyBits+8];
-        entry_owner_o = entries[EntryBits*way+KeyBits+:8];
-        entry_key_o   = entries[EntryBits*way+:KeyBits];
+    always_ff @(posedge clk_i) begin
+      match_o[way] <= 1'b0;
+      if (compare_q) begin
+        match_o[way]         <= read[KeyBits+8] && read[KeyBits-1:0] == key_i;
+        owners_o[8*way+:8] <= read[KeyBits+:8];
       end
     end
+
+    always_comb begin
+      chosen = chosen_before;
+      if (entry_read_i && entry_way_i == 2'(way)) chosen = read;
+    end
   end
+
+  assign entry = g_way[3].chosen;
+  assign {entry_valid_o, entry_owner_o, entry_key_o} = entry;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) compare_q <= 1'b0;
     else compare_q <= read_i;
-    for (int way = 0; way < 4; way++) begin
-      match_o[way] <= compare_q && entries[EntryBits*way+KeyBits+8] &&
-                      (entries[EntryBits*way+:KeyBits] ^ key_i) == '0;
-      if (compare_q) owners_o[8*way+:8] <= entries[EntryBits*way+KeyBits+:8];
-    end
   end
 
   // A way's hash is wider than its index, and so may the index to write be.

@@ -17,12 +17,13 @@ module ram_1r1w #(
 
   logic [Width-1:0] memory[Depth];
 
-  always_ff @(posedge clk_i) begin
-    if (write_i) memory[waddr_i] <= wdata_i;
-  end
-
+  // The write blocks, behind the read and seen by nobody else: simulators then keep no copy of it until the
+  // cycle's end, for each of the card's hundreds of RAMs.
   always_ff @(posedge clk_i) begin
     if (read_i) rdata_o <= memory[raddr_i];
+    // verilator lint_off BLKSEQ
+    if (write_i) memory[waddr_i] = wdata_i;
+    // verilator lint_on BLKSEQ
   end
 
 endmodule

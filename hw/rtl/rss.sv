@@ -254,9 +254,9 @@ module rss (
     ports = (classify_i.has_ports && !classify_i.fragment)
           ? {classify_i.src_port, classify_i.dst_port} : 32'd0;
     hashed = '0;
-    if (classify_i.ipv6) begin
+    if (valid_i && classify_i.ipv6) begin
       hashed = {classify_i.src_ip, classify_i.dst_ip, ports};
-    end else if (classify_i.ipv4) begin
+    end else if (valid_i && classify_i.ipv4) begin
       hashed[287:192] = {classify_i.src_ip[127:96], classify_i.dst_ip[127:96], ports};
     end
   end

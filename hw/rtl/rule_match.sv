@@ -29,14 +29,17 @@ module rule_match (
   logic [32*Words-1:0] key;
 
   always_comb begin
-    key = {reverse_words(classify_i.src_ip), reverse_words(classify_i.dst_ip), 160'd0};
-    key[32*0+:32] = classify_i.dst_mac[31:0];
-    key[32*1+:32] = {classify_i.dst_mac[47:32], classify_i.src_mac[47:32]};
-    key[32*2+:32] = classify_i.src_mac[31:0];
-    key[32*3+:32] = {3'd0, classify_i.has_vlan, classify_i.vlan, classify_i.ether_type};
-    key[32*4+:32] = {9'd0, classify_i.pony, classify_i.has_ports, classify_i.bad_header,
-                     classify_i.tunnel, classify_i.fragment, classify_i.ipv6, classify_i.ipv4,
-                     2'd0, classify_i.dscp, classify_i.protocol};
+    key = '0;
+    if (valid_i) begin
+      key = {reverse_words(classify_i.src_ip), reverse_words(classify_i.dst_ip), 160'd0};
+      key[32*0+:32] = classify_i.dst_mac[31:0];
+      key[32*1+:32] = {classify_i.dst_mac[47:32], classify_i.src_mac[47:32]};
+      key[32*2+:32] = classify_i.src_mac[31:0];
+      key[32*3+:32] = {3'd0, classify_i.has_vlan, classify_i.vlan, classify_i.ether_type};
+      key[32*4+:32] = {9'd0, classify_i.pony, classify_i.has_ports, classify_i.bad_header,
+                       classify_i.tunnel, classify_i.fragment, classify_i.ipv6, classify_i.ipv4,
+                       2'd0, classify_i.dscp, classify_i.protocol};
+    end
   end
 
   function automatic logic [127:0] reverse_words(logic [127:0] ip);
@@ -97,9 +100,9 @@ module rule_match (
   for (genvar i = 0; i < KeyChunks; i++) begin : g_key_fits
     logic [Rules-1:0] so_far;
     if (i == 0) begin : g_first
-      assign so_far = enabled_i & g_chunk[i].fits;
+      assign so_far = valid1_q ? enabled_i & g_chunk[i].fits : '0;
     end else begin : g_next
-      assign so_far = g_key_fits[i-1].so_far & g_chunk[i].fits;
+      assign so_far = valid1_q ? g_key_fits[i-1].so_far & g_chunk[i].fits : '0;
     end
   end
 

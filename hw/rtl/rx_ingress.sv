@@ -53,7 +53,7 @@ module rx_ingress (
 
   // First stage: the beat, and what its frame announces.
   logic         valid_q, last_q, first_q, inside_q;
-  logic [511:0] data_q, kept;
+  logic [511:0] data_q;
   logic [63:0]  arrival_q;
   logic [15:0]  size_q;
   logic [10:0]  beats_q;      // announced, 1 or more
@@ -61,9 +61,12 @@ module rx_ingress (
   logic [7:0]   cells_q;
   logic         short_q, long_q;
 
-  always_comb begin
-    for (int i = 0; i < 64; i++) kept[8*i+:8] = rx_data_i[8*i+:8] & {8{rx_keep_i[i]}};
-  end
+  function automatic logic [511:0] kept(logic [511:0] data, logic [63:0] keep);
+    for (int i = 0; i < 16; i++) begin
+      kept[32*i+:32] = data[32*i+:32] & {{8{keep[4*i+3]}}, {8{keep[4*i+2]}}, {8{keep[4*i+1]}},
+                                         {8{keep[4*i]}}};
+    end
+  endfunction
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -74,7 +77,7 @@ module rx_ingress (
       if (rx_valid_i) inside_q <= !rx_last_i;
     end
     if (rx_valid_i) begin
-      data_q  <= kept;
+      data_q  <= kept(rx_data_i, rx_keep_i);
       last_q  <= rx_last_i;
       first_q <= !inside_q;
       index_q <= !inside_q ? 11'd0 : ((index_q == '1) ? index_q : index_q + 11'd1);

@@ -73,17 +73,20 @@ module rx_parser (
   logic [3:0]          known_level;
 
   always_comb begin
-    begun.packet     = packet;
-    begun.arrival    = arrival;
-    begun.macs       = first_data[95:0];
-    begun.has_vlan   = network.has_vlan;
-    begun.vlan       = network.vlan;
-    begun.ether_type = network.ether_type;
-    begun.ipv4       = network.ipv4;
-    begun.ipv6       = network.ipv6;
-    begun.dscp       = network.dscp;
-    begun.dst_ip     = network.dst_ip;
-    begun.src_ip     = network.src_ip;
+    begun = '0;
+    if (go) begin
+      begun.packet     = packet;
+      begun.arrival    = arrival;
+      begun.macs       = first_data[95:0];
+      begun.has_vlan   = network.has_vlan;
+      begun.vlan       = network.vlan;
+      begun.ether_type = network.ether_type;
+      begun.ipv4       = network.ipv4;
+      begun.ipv6       = network.ipv6;
+      begun.dscp       = network.dscp;
+      begun.dst_ip     = network.dst_ip;
+      begun.src_ip     = network.src_ip;
+    end
   end
 
   fifo #(
@@ -101,19 +104,24 @@ module rx_parser (
     .level_o(known_level)
   );
 
-  // The window from 20 bytes behind the IP header's start.
+  // The window from 20 bytes behind the IP header's start. This and what follows is worked out only for a
+  // packet: most cycles have none, and simulators skip it then.
   logic [1551:0]        window;
   logic [TailBits-1:0]  tail, tail3_q, tail4_q, tail5_q, tail6_q;
   farrier_pkg::walk_t   walk, walk3_q, walk4_q, walk5_q, walk6_q, walk7_q;
   logic                 valid3_q, valid4_q, valid5_q, valid6_q;
 
   always_comb begin
-    window = {16'd0, data_i, second_data_q, first_data};
-    unique case (network.l3_offset)
-      5'd22:   tail = window[8*(22+20)+:TailBits];
-      5'd18:   tail = window[8*(18+20)+:TailBits];
-      default: tail = window[8*(14+20)+:TailBits];
-    endcase
+    window = '0;
+    tail   = '0;
+    if (go) begin
+      window = {16'd0, data_i, second_data_q, first_data};
+      unique case (network.l3_offset)
+        5'd22:   tail = window[8*(22+20)+:TailBits];
+        5'd18:   tail = window[8*(18+20)+:TailBits];
+        default: tail = window[8*(14+20)+:TailBits];
+      endcase
+    end
     walk.active    = (network.ipv4 || network.ipv6) && !network.later;
     walk.bad       = network.bad;
     walk.ipv6      = network.ipv6;
@@ -186,12 +194,15 @@ module rx_parser (
   logic [19:0]  address_sum, address5_q, address6_q, address7_q;
 
   always_comb begin
-    for (int i = 0; i < 10; i++) begin
-      header_words[16*i+:16] = farrier_pkg::swap16(header_q[16*i+:16]);
-    end
-    for (int i = 0; i < 20; i++) begin
-      header_words[16*(10+i)+:16] =
-          farrier_pkg::swap16(tail3_q[16*i+:16]) & {16{4'(i / 2) < walk3_q.words[3:0]}};
+    header_words = '0;
+    if (valid3_q) begin
+      for (int i = 0; i < 10; i++) begin
+        header_words[16*i+:16] = farrier_pkg::swap16(header_q[16*i+:16]);
+      end
+      for (int i = 0; i < 20; i++) begin
+        header_words[16*(10+i)+:16] =
+            farrier_pkg::swap16(tail3_q[16*i+:16]) & {16{4'(i / 2) < walk3_q.words[3:0]}};
+      end
     end
   end
 
@@ -199,6 +210,8 @@ module rx_parser (
     .Words(30)
   ) u_header_sum (
     .clk_i,
+    .rst_ni,
+    .valid_i(valid3_q),
     .words_i(header_words),
     .sum_o  (header_sum)
   );
@@ -207,6 +220,8 @@ module rx_parser (
     .Words(16)
   ) u_address_sum (
     .clk_i,
+    .rst_ni,
+    .valid_i(go),
     .words_i({network.dst_ip, network.src_ip}),
     .sum_o  (address_sum)
   );

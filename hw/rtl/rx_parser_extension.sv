@@ -16,14 +16,9 @@ module rx_parser_extension #(
   // What the walk stands at: its first 4 bytes. Always an odd word.
   logic [31:0] header;
 
-  if (First) begin : g_first
-    assign header = tail_i[32*5+:32];
-  end else begin : g_any
-    logic [16*TailWords-1:0] odd;
-    for (genvar i = 0; i < TailWords / 2; i++) begin : g_word
-      assign odd[32*i+:32] = tail_i[32*(2*i+1)+:32];
-    end
-    assign header = odd[32*walk_i.words[5:1]+:32];
+  always_comb begin
+    header = '0;
+    if (valid_i) header = tail_i[32*(First ? 6'd5 : {walk_i.words[5:1], 1'b1})+:32];
   end
 
   logic        is_fragment, is_extension, in_window, whole;

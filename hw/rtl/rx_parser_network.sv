@@ -79,11 +79,14 @@ module rx_parser_network (
   logic         is_ipv4, is_ipv6, ipv4, ipv6;
 
   always_comb begin
-    unique case (l3_offset_q)
-      5'd22:   header = data_q[8*22+:320];
-      5'd18:   header = data_q[8*18+:320];
-      default: header = data_q[8*14+:320];
-    endcase
+    header = '0;
+    if (valid_q) begin
+      unique case (l3_offset_q)
+        5'd22:   header = data_q[8*22+:320];
+        5'd18:   header = data_q[8*18+:320];
+        default: header = data_q[8*14+:320];
+      endcase
+    end
     is_ipv4       = ether_type_q == 16'h0800;
     is_ipv6       = ether_type_q == 16'h86DD;
     header_bytes  = {header[3:0], 2'b00};

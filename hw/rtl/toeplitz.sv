@@ -15,33 +15,46 @@ module toeplitz (
   input  logic [31:0]  write_share_i
 );
 
-  localparam int unsigned Nibbles = 72;
+  // Summed by groups: simulators would copy one vector of all 2,304 bits again and again.
+  localparam int unsigned Groups       = 9;
+  localparam int unsigned GroupNibbles = 8;
 
-  logic [Nibbles*32-1:0] shares;
-  logic                  valid_q;
+  logic [Groups*32-1:0] sums;  // of each group
+  logic [31:0]          hash_d;
+  logic                 valid_q;
 
-  for (genvar i = 0; i < Nibbles; i++) begin : g_nibble
-    ram_1r1w #(
-      .Width(32),
-      .Depth(32)
-    ) u_shares (
-      .clk_i,
-      .write_i(write_i && write_nibble_i == 7'(i)),
-      .waddr_i({write_bank_i, write_value_i}),
-      .wdata_i(write_share_i),
-      .read_i (valid_i),
-      .raddr_i({bank_i, data_i[287-4*i-:4]}),
-      .rdata_o(shares[32*i+:32])
-    );
+  for (genvar g = 0; g < Groups; g++) begin : g_group
+    logic [GroupNibbles*32-1:0] shares;
+    logic [31:0]                sum;
+
+    for (genvar n = 0; n < GroupNibbles; n++) begin : g_nibble
+      localparam int unsigned Place = g * GroupNibbles + n;
+
+      ram_1r1w #(
+        .Width(32),
+        .Depth(32)
+      ) u_shares (
+        .clk_i,
+        .write_i(write_i && write_nibble_i == 7'(Place)),
+        .waddr_i({write_bank_i, write_value_i}),
+        .wdata_i(write_share_i),
+        .read_i (valid_i),
+        .raddr_i({bank_i, data_i[287-4*Place-:4]}),
+        .rdata_o(shares[32*n+:32])
+      );
+    end
+
+    always_comb begin
+      sum = '0;
+      if (valid_q) for (int n = 0; n < GroupNibbles; n++) sum = sum ^ shares[32*n+:32];
+    end
+
+    assign sums[32*g+:32] = sum;
   end
-
-  logic [31:0] hash_d;
 
   always_comb begin
     hash_d = '0;
-    if (valid_q) begin
-      for (int i = 0; i < Nibbles; i++) hash_d = hash_d ^ shares[32*i+:32];
-    end
+    if (valid_q) for (int g = 0; g < Groups; g++) hash_d = hash_d ^ sums[32*g+:32];
   end
 
   always_ff @(posedge clk_i) begin

@@ -67,9 +67,9 @@ module tx_checksum (
 
   always_comb begin
     summed_data = beat_data;
-    for (int i = 0; i < 32; i++) begin
-      if (query.l4_place[6:5] == (inside_q ? beat_q : 2'd0) && query.l4_place[4:0] == 5'(i)) begin
-        summed_data[16*i+:16] = '0;
+    if (pop && query.l4_place[6:5] == (inside_q ? beat_q : 2'd0)) begin
+      for (int i = 0; i < 32; i++) begin
+        if (query.l4_place[4:0] == 5'(i)) summed_data[16*i+:16] = '0;
       end
     end
   end

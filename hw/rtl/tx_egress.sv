@@ -88,14 +88,15 @@ module tx_egress (
 
   always_comb begin
     push_data = read_data_i;
-    for (int i = 0; i < 32; i++) begin
-      if (push_meta_q.insert && push_patch_q.ipv4 && push_index_q == 2'd0 &&
-          push_patch_q.ipv4_place == 5'(i)) begin
-        push_data[16*i+:16] = farrier_pkg::swap16(push_patch_q.ipv4_value);
-      end
-      if (push_meta_q.insert && push_patch_q.l4 && push_index_q == push_patch_q.l4_place[6:5] &&
-          push_patch_q.l4_place[4:0] == 5'(i)) begin
-        push_data[16*i+:16] = farrier_pkg::swap16(push_patch_q.l4_value);
+    if (push_q && push_meta_q.insert) begin
+      for (int i = 0; i < 32; i++) begin
+        if (push_patch_q.ipv4 && push_index_q == 2'd0 && push_patch_q.ipv4_place == 5'(i)) begin
+          push_data[16*i+:16] = farrier_pkg::swap16(push_patch_q.ipv4_value);
+        end
+        if (push_patch_q.l4 && push_index_q == push_patch_q.l4_place[6:5] &&
+            push_patch_q.l4_place[4:0] == 5'(i)) begin
+          push_data[16*i+:16] = farrier_pkg::swap16(push_patch_q.l4_value);
+        end
       end
     end
   end

@@ -31,7 +31,6 @@ module tx_guard #(
   logic [1:0]   command_func;
   logic [2:0]   command_index, looked_index_q;
   logic         is_here, is_value, is_commit, is_read, exists, commit, look, looked_q;
-  logic [Entries*EntryBits-1:0] entries;
 
   always_comb begin
     at            = access_i.address;
@@ -60,8 +59,8 @@ module tx_guard #(
     end
   end
 
-  logic [EntryBits-1:0] looked;
-  assign looked = entries[EntryBits*looked_index_q+:EntryBits];
+  logic [EntryBits-1:0] looked;  // the entry that software wants
+  assign looked = g_entry[Entries-1].so_far;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -79,24 +78,7 @@ module tx_guard #(
     if (look) looked_index_q <= command_index;
   end
 
-  // All entries of a function at once.
-  for (genvar i = 0; i < Entries; i++) begin : g_entry
-    ram_1r1w #(
-      .Width(EntryBits),
-      .Depth(4)
-    ) u_entry (
-      .clk_i,
-      .write_i(clear_i || (commit && command_index == 3'(i))),
-      .waddr_i(clear_i ? clear_func_i : command_func),
-      .wdata_i(clear_i ? {EntryBits{1'b0}}
-                       : {access_i.data[farrier_regs_pkg::GuardCommandKindLsb+:2], value_q}),
-      .read_i (valid_i || look),
-      .raddr_i(valid_i ? func_i : command_func),
-      .rdata_o(entries[EntryBits*i+:EntryBits])
-    );
-  end
-
-  // Compare.
+  // The frame.
   logic                   valid_q;
   farrier_pkg::classify_t classify_q;
   farrier_pkg::tx_arp_t   arp_q;
@@ -110,17 +92,51 @@ module tx_guard #(
     ipv4   = is_arp ? arp_q.sender_ip : classify_q.src_ip[127:96];
     ipv6   = {classify_q.src_ip[31:0], classify_q.src_ip[63:32], classify_q.src_ip[95:64],
               classify_q.src_ip[127:96]};
-    for (int i = 0; i < Entries; i++) begin
-      mac_hit[i]    = entries[EntryBits*i+128+:2] == farrier_regs_pkg::GuardKindMac &&
-                      entries[EntryBits*i+:16] == classify_q.src_mac[47:32] &&
-                      entries[EntryBits*i+32+:32] == classify_q.src_mac[31:0];
-      sender_hit[i] = entries[EntryBits*i+128+:2] == farrier_regs_pkg::GuardKindMac &&
-                      entries[EntryBits*i+:16] == arp_q.sender_mac[47:32] &&
-                      entries[EntryBits*i+32+:32] == arp_q.sender_mac[31:0];
-      ipv4_hit[i]   = entries[EntryBits*i+128+:2] == farrier_regs_pkg::GuardKindIpv4 &&
-                      entries[EntryBits*i+:32] == ipv4;
-      ipv6_hit[i]   = entries[EntryBits*i+128+:2] == farrier_regs_pkg::GuardKindIpv6 &&
-                      entries[EntryBits*i+:128] == ipv6;
+  end
+
+  // All entries of its function at once.
+  for (genvar i = 0; i < Entries; i++) begin : g_entry
+    logic [EntryBits-1:0] entry, so_far, others;
+
+    if (i == 0) begin : g_first
+      assign others = '0;
+    end else begin : g_next
+      assign others = g_entry[i-1].so_far;
+    end
+
+    ram_1r1w #(
+      .Width(EntryBits),
+      .Depth(4)
+    ) u_entry (
+      .clk_i,
+      .write_i(clear_i || (commit && command_index == 3'(i))),
+      .waddr_i(clear_i ? clear_func_i : command_func),
+      .wdata_i(clear_i ? {EntryBits{1'b0}}
+                       : {access_i.data[farrier_regs_pkg::GuardCommandKindLsb+:2], value_q}),
+      .read_i (valid_i || look),
+      .raddr_i(valid_i ? func_i : command_func),
+      .rdata_o(entry)
+    );
+
+    always_comb begin
+      so_far = others;
+      if (looked_q && looked_index_q == 3'(i)) so_far = entry;
+
+      mac_hit[i]    = 1'b0;
+      sender_hit[i] = 1'b0;
+      ipv4_hit[i]   = 1'b0;
+      ipv6_hit[i]   = 1'b0;
+      if (valid_q) begin
+        unique case (entry[129:128])
+          farrier_regs_pkg::GuardKindMac: begin
+            mac_hit[i]    = {entry[15:0], entry[63:32]} == classify_q.src_mac;
+            sender_hit[i] = {entry[15:0], entry[63:32]} == arp_q.sender_mac;
+          end
+          farrier_regs_pkg::GuardKindIpv4: ipv4_hit[i] = entry[31:0] == ipv4;
+          farrier_regs_pkg::GuardKindIpv6: ipv6_hit[i] = entry[127:0] == ipv6;
+          default: ;
+        endcase
+      end
     end
   end
 

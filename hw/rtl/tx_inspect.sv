@@ -53,16 +53,20 @@ module tx_inspect #(
     packet      = '0;
     packet.size = beat_i.size;
 
-    begun.guarded  = beat_i.guarded;
-    begun.insert   = beat_i.insert;
-    begun.func     = beat_i.func;
-    begun.arp_good = farrier_pkg::swap32(data_i[8*14+:32]) == 32'h0001_0800 &&
-                     farrier_pkg::swap16(data_i[8*18+:16]) == 16'h0604 && beat_i.size >= 16'd42;
-    begun.arp_mac  = {farrier_pkg::swap16(data_i[8*22+:16]), farrier_pkg::swap32(data_i[8*24+:32])};
-    begun.arp_ip   = farrier_pkg::swap32(data_i[8*28+:32]);
-    begun.ipv4_old = {farrier_pkg::swap16(data_i[8*(22+10)+:16]),
-                      farrier_pkg::swap16(data_i[8*(18+10)+:16]),
-                      farrier_pkg::swap16(data_i[8*(14+10)+:16])};
+    begun = '0;
+    if (valid_i && index == 2'd0) begin
+      begun.guarded  = beat_i.guarded;
+      begun.insert   = beat_i.insert;
+      begun.func     = beat_i.func;
+      begun.arp_good = farrier_pkg::swap32(data_i[8*14+:32]) == 32'h0001_0800 &&
+                       farrier_pkg::swap16(data_i[8*18+:16]) == 16'h0604 && beat_i.size >= 16'd42;
+      begun.arp_mac  = {farrier_pkg::swap16(data_i[8*22+:16]),
+                        farrier_pkg::swap32(data_i[8*24+:32])};
+      begun.arp_ip   = farrier_pkg::swap32(data_i[8*28+:32]);
+      begun.ipv4_old = {farrier_pkg::swap16(data_i[8*(22+10)+:16]),
+                        farrier_pkg::swap16(data_i[8*(18+10)+:16]),
+                        farrier_pkg::swap16(data_i[8*(14+10)+:16])};
+    end
   end
 
   always_ff @(posedge clk_i) begin
