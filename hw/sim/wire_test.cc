@@ -1,6 +1,5 @@
 // farrier-card's wires other than memif: network interfaces and capture files.
 
-#include <pcap/pcap.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "hw/regs/registers.h"
+#include "hw/sim/testing/capture_file.h"
 #include "hw/sim/testing/card_process_fixture.h"
 
 namespace farrier::sim {
@@ -23,7 +23,9 @@ using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::Process;
 
-using Frame = std::vector<uint8_t>;
+using testing::Frame;
+using testing::ReadCapture;
+using testing::WriteCapture;
 
 // UDP from 10.0.0.1:7002 to 10.0.0.1:7001 with a number, as farrier-card-host has them.
 Frame NumberedFrame(uint32_t number, size_t bytes = 60) {
@@ -43,38 +45,6 @@ Frame NumberedFrame(uint32_t number, size_t bytes = 60) {
   frame[39] = static_cast<uint8_t>(bytes - 34);
   std::memcpy(&frame[42], &number, sizeof(number));
   return frame;
-}
-
-void WriteCapture(const std::filesystem::path& path, const std::vector<Frame>& frames) {
-  pcap_t* const dead = pcap_open_dead(DLT_EN10MB, 65535);
-  pcap_dumper_t* const file = pcap_dump_open(dead, path.c_str());
-  ASSERT_NE(file, nullptr) << pcap_geterr(dead);
-  for (const Frame& frame : frames) {
-    const auto length = static_cast<bpf_u_int32>(frame.size());
-    const pcap_pkthdr header = {.ts = {}, .caplen = length, .len = length};
-    pcap_dump(reinterpret_cast<u_char*>(file), &header, frame.data());
-  }
-  pcap_dump_close(file);
-  pcap_close(dead);
-}
-
-std::vector<Frame> ReadCapture(const std::filesystem::path& path) {
-  std::vector<Frame> frames;
-  char error[PCAP_ERRBUF_SIZE];
-  pcap_t* const file = pcap_open_offline(path.c_str(), error);
-  if (file == nullptr) {
-    ADD_FAILURE() << error;
-    return frames;
-  }
-  pcap_pkthdr* header = nullptr;
-  const u_char* bytes = nullptr;
-  int more;
-  while ((more = pcap_next_ex(file, &header, &bytes)) == 1) {
-    frames.emplace_back(bytes, bytes + header->caplen);
-  }
-  EXPECT_EQ(more, PCAP_ERROR_BREAK) << pcap_geterr(file);
-  pcap_close(file);
-  return frames;
 }
 
 TEST_P(EveryCard, PlaysACaptureFileOnceToWhoeverListens) {
