@@ -134,7 +134,9 @@ module csr #(
   always_comb begin
     read_known = in_window;
     read_data  = '0;
-    if (is_owner_counter || is_global_counter) begin
+    if (!request_i) begin
+      read_known = 1'b0;
+    end else if (is_owner_counter || is_global_counter) begin
       read_data = counter_i;
     end else if (is_key) begin
       read_data = key_q[32*key_index+:32];

@@ -80,7 +80,7 @@ module farrier_card #(
   input  logic [15:0]               grant_count_i,
   output logic                      grant_ready_o,
   // For whoever runs the clock; leave open on the FPGA.
-  output logic                      idle_o,          // nothing moves before wake_o or an input
+  output logic                      idle_o,          // nothing moves before wake_o or an input; a cycle late
   output logic [63:0]               wake_o           // ns; all ones = never
 );
 
@@ -395,7 +395,14 @@ module farrier_card #(
     .word_o           (counter)
   );
 
-  assign idle_o = !clear_q && !rx_valid_i && rx_idle && tx_idle && !request;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) idle_o <= 1'b0;
+    else begin
+      idle_o <= !clear_q && !rx_valid_i && rx_idle && tx_idle && !request && !grant_i && !awvalid_i &&
+                !wvalid_i && !arvalid_i;
+    end
+  end
+
   assign wake_o = (tx_wake < rx_wake) ? tx_wake : rx_wake;
 
   logic unused;

@@ -77,7 +77,8 @@ module rx_ingress (
       if (rx_valid_i) inside_q <= !rx_last_i;
     end
     if (rx_valid_i) begin
-      data_q  <= kept(rx_data_i, rx_keep_i);
+      data_q  <= rx_data_i;
+      if (rx_last_i) data_q <= kept(rx_data_i, rx_keep_i);
       last_q  <= rx_last_i;
       first_q <= !inside_q;
       index_q <= !inside_q ? 11'd0 : ((index_q == '1) ? index_q : index_q + 11'd1);

@@ -106,22 +106,22 @@ module rx_parser (
 
   // The window from 20 bytes behind the IP header's start. This and what follows is worked out only for a
   // packet: most cycles have none, and simulators skip it then.
-  logic [1551:0]        window;
   logic [TailBits-1:0]  tail, tail3_q, tail4_q, tail5_q, tail6_q;
   farrier_pkg::walk_t   walk, walk3_q, walk4_q, walk5_q, walk6_q, walk7_q;
   logic                 valid3_q, valid4_q, valid5_q, valid6_q;
 
+  // `window` is from byte 34 on: the tail starts there, or four or eight bytes behind.
+  function automatic logic [TailBits-1:0] tail_of(logic [TailBits+63:0] window, logic [4:0] l3_offset);
+    unique case (l3_offset)
+      5'd22:   tail_of = window[64+:TailBits];
+      5'd18:   tail_of = window[32+:TailBits];
+      default: tail_of = window[0+:TailBits];
+    endcase
+  endfunction
+
   always_comb begin
-    window = '0;
-    tail   = '0;
-    if (go) begin
-      window = {16'd0, data_i, second_data_q, first_data};
-      unique case (network.l3_offset)
-        5'd22:   tail = window[8*(22+20)+:TailBits];
-        5'd18:   tail = window[8*(18+20)+:TailBits];
-        default: tail = window[8*(14+20)+:TailBits];
-      endcase
-    end
+    tail = '0;
+    if (go) tail = tail_of({16'd0, data_i, second_data_q, first_data[511:8*34]}, network.l3_offset);
     walk.active    = (network.ipv4 || network.ipv6) && !network.later;
     walk.bad       = network.bad;
     walk.ipv6      = network.ipv6;
@@ -345,8 +345,9 @@ module rx_parser (
     end
   end
 
-  // The queue holds as many as can be on their way.
+  // The queue holds as many as can be on their way; addresses are taken from `network`.
   logic unused;
-  assign unused = ^{known_full, known_valid, known_level, window[271:0], walk7_q.active, walk7_q.ipv6};
+  assign unused = ^{known_full, known_valid, known_level, walk7_q.active, walk7_q.ipv6,
+                    first_data[271:96]};
 
 endmodule

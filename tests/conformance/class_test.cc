@@ -1,5 +1,6 @@
 // Pacing classes: token buckets for packets without a departure time.
 
+#include <algorithm>
 #include <map>
 
 #include "tests/conformance/card_test.h"
@@ -173,13 +174,17 @@ TEST_P(ClassTest, ClassesTakeTurns) {
   const auto ids = TakeWireIds();
   ASSERT_THAT(ids, SizeIs(4 * kEach));
   std::map<uint8_t, uint32_t> last;
+  std::map<uint8_t, size_t> sent;
   for (size_t i = 0; i < ids.size(); ++i) {
     const uint8_t number = class_of.at(ids[i]);
+    ++sent[number];
     EXPECT_GT(ids[i], last[number]) << "first in, first out";
     last[number] = ids[i];
-    if (i >= 4) {
-      EXPECT_EQ(number, class_of.at(ids[i - 4])) << i;
-    }
+    // Nobody is ahead of another by more than one packet; who begins depends on whom time found in
+    // the middle.
+    const auto [least, most] =
+        std::ranges::minmax(kNumbers, {}, [&](uint8_t n) { return sent[n]; });
+    EXPECT_LE(sent[most], sent[least] + 1) << i;
   }
 }
 
