@@ -250,6 +250,7 @@ package farrier_pkg;
   // What an operation finds about its row's times, MARKs and queue.
   typedef struct packed {
     logic        expired;      // held for longer than the watchdog allows
+    logic        expires;      // it will be
     logic        gap_over;     // since the last parked packet that was delivered
     logic        mark;         // a MARK can go out
     logic [3:0]  mark_index;   // ... from queue_base

@@ -15,6 +15,7 @@ module owner_due (
 );
 
   logic [63:0] expiry_q, gap_end_q;
+  logic        expires_q;  // there was a watchdog when expiry_q was worked out: it may be set meanwhile
   logic [15:0] ready_marks_q;
   logic        mark_found;
   logic [3:0]  mark_index, queue_index;
@@ -35,6 +36,7 @@ module owner_due (
 
   always_ff @(posedge clk_i) begin
     if (first_i) begin
+      expires_q     <= watchdog_ns_i != '0;
       expiry_q      <= row_i.held_since + {22'd0, watchdog_ns_i};
       gap_end_q     <= row_i.last_drain + {32'd0, drain_gap_ns_i};
       ready_marks_q <= '0;
@@ -42,7 +44,8 @@ module owner_due (
         ready_marks_q <= row_i.marks & 16'(any_i[{row_i.func, 4'd0}+:16] >> row_i.queue_base);
       end
     end
-    due_o.expired     <= watchdog_ns_i != '0 && time_i > expiry_q;
+    due_o.expired     <= expires_q && time_i > expiry_q;
+    due_o.expires     <= expires_q;
     due_o.gap_over    <= !row_i.drained || time_i >= gap_end_q;
     due_o.expiry      <= expiry_q;
     due_o.gap_end     <= gap_end_q;

@@ -17,7 +17,6 @@ module owner_operation #(
   input  logic                    one_i,         // due_i.queue_index has a credit
   input  logic                    two_i,         // ... has two
   input  logic [63:0]             time_i,        // ns
-  input  logic                    watchdog_i,    // there is one
   input  logic [3:0]              enabled_i,     // per function
   input  logic [3:0]              raw_i,         // per function
   output farrier_pkg::owner_row_t row_o,
@@ -165,7 +164,7 @@ module owner_operation #(
             row_o.head_entry   = behind_i.entry;
             row_o.last_drain   = time_i;
             row_o.drained      = 1'b1;
-          end else if (is_held && watchdog_i) begin
+          end else if (is_held && due_i.expires) begin
             wake_valid_o = 1'b1;
             wake_o       = due_i.expiry + 64'd1;
           end else if (draining && enabled && two_i) begin

@@ -246,7 +246,6 @@ module owner_table #(
     .one_i,
     .two_i,
     .time_i,
-    .watchdog_i    (watchdog_ns_i != '0),
     .enabled_i,
     .raw_i,
     .row_o         (done_row),
@@ -312,7 +311,7 @@ module owner_table #(
   // Service rests when a whole round of the list found nothing to do, until something changes.
   logic [8:0]  fruitless_q;
   logic [63:0] time_q, wake_q;
-  logic        changed;
+  logic        changed, outdated_q;  // outdated: something changed since what is being done began
 
   assign settled = fruitless_q >= list_level;
   assign changed = time_i != time_q || wake_i || granted_i || mark_gone_i ||
@@ -413,6 +412,7 @@ module owner_table #(
       patience_q   <= '0;
       miss_known_q <= 1'b0;
       fruitless_q  <= '0;
+      outdated_q   <= 1'b0;
       time_q       <= '0;
       wake_q       <= '1;
     end else begin
@@ -443,11 +443,12 @@ module owner_table #(
 
       marks_q <= marks_q + {4'd0, done_deliver && done_delivery.mark} - {4'd0, mark_gone_i};
 
-      time_q <= time_i;
+      time_q     <= time_i;
+      outdated_q <= changed || (outdated_q && !start);
       if (changed) begin
         fruitless_q <= '0;
         wake_q      <= '1;
-      end else if (doing && asker_q == ForService) begin
+      end else if (doing && asker_q == ForService && !outdated_q) begin
         fruitless_q <= fruitless_q + {8'd0, done_list};
         if (done_wake_valid && done_wake < wake_q) wake_q <= done_wake;
       end

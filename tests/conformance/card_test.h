@@ -64,6 +64,7 @@ class CardTest : public testing::TestWithParam<Backend>, protected model::CardSi
 
   // Owner rows.
   SwitchWord Row(uint32_t owner);
+  OwnerState State(uint32_t owner) { return static_cast<OwnerState>(Row(owner).state); }
   regs::OwnerStatus Status(uint32_t owner);
   uint32_t Parked(uint32_t owner) { return Read(regs::kRegOwnerParked(owner)); }
   uint32_t RxNext(uint32_t owner) { return Read(regs::kRegOwnerRxNext(owner)); }

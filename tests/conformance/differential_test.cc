@@ -12,8 +12,8 @@
 #include <string>
 #include <tuple>
 
-#include "tests/conformance/backends.h"
 #include "tests/conformance/random_frames.h"
+#include "tests/conformance/recorder.h"
 
 namespace farrier::conformance {
 namespace {
@@ -25,7 +25,6 @@ constexpr uint32_t kOwners = 4;
 constexpr uint32_t kQueuesEach = 4;      // owner i has queues 4 i to 4 i + 3, on either function
 constexpr uint32_t kEnough = 30'000;     // credits
 constexpr uint32_t kLimitedClasses = 4;  // classes 1 to 4 have a rate
-constexpr int kMaxSteps = 1'000'000;
 // Events of the script (which are multiples of 8 ns behind such a time) do not fall on the
 // beginning of a slot: which of two things at one instant comes first is nobody's business.
 constexpr int64_t kPhase = 3;
@@ -34,59 +33,8 @@ std::vector<uint32_t> Seeds() {
   if (const char* seed = std::getenv("FARRIER_SEED")) {
     return {static_cast<uint32_t>(std::strtoul(seed, nullptr, 0))};
   }
-  return {1, 2, 3, 4};
+  return {1, 2, 3, 4, 5, 6, 7, 8};
 }
-
-// What a card has put out since it was last asked, sorted into what keeps its order.
-struct Output {
-  // By function, queue, owner and kind; packets of raw functions by function alone.
-  std::map<std::tuple<int, int, int, int>, std::vector<Bytes>> host;
-  std::vector<Bytes> wire;
-
-  friend bool operator==(const Output&, const Output&) = default;
-};
-
-class Recorder final : public model::CardSink {
- public:
-  explicit Recorder(const Backend& backend) : card_(backend.make(*this)) {}
-
-  void ToHost(int function, int queue, std::span<const uint8_t> bytes) override {
-    RxPacket packet = {function, queue, Bytes(bytes.begin(), bytes.end())};
-    if (raw[function]) {
-      output_.host[{function, queue, -1, 0}].push_back(std::move(packet.bytes));
-      return;
-    }
-    if (packet.is_sent()) {  // more may have left by the time this one is told
-      std::fill_n(packet.bytes.begin() + regs::prefix::kTxReleased, 4, 0);
-    }
-    output_.host[{function, queue, packet.owner(), packet.kind()}].push_back(packet.bytes);
-  }
-  void ToWire(std::span<const uint8_t> frame) override {
-    output_.wire.emplace_back(frame.begin(), frame.end());
-  }
-
-  bool Settle(int64_t now_ns) {
-    for (int i = 0; i < kMaxSteps; ++i) {
-      if (!card_->Step(now_ns)) return true;
-    }
-    return false;
-  }
-
-  Output Take() {
-    // Owners share a raw function's queue without being told apart.
-    for (auto& [key, packets] : output_.host) {
-      if (std::get<2>(key) < 0) std::ranges::sort(packets);
-    }
-    return std::exchange(output_, {});
-  }
-
-  model::Card& card() { return *card_; }
-  bool raw[regs::kMaxFunctions] = {};
-
- private:
-  Output output_;
-  std::unique_ptr<model::Card> card_;
-};
 
 class Differential : public testing::TestWithParam<uint32_t> {
  protected:
@@ -483,6 +431,8 @@ class Differential : public testing::TestWithParam<uint32_t> {
     if (HasFailure()) return;
     Advance(400'000);
     CompareState();
+    // Not every script drops for every reason, but those that always run do.
+    if (std::getenv("FARRIER_SEED") != nullptr) return;
     cards_[0]->card().WriteCsr(regs::kRegCounterSnapshot, 0);
     for (const auto which : {regs::GlobalCounter::kRxRuleDrop, regs::GlobalCounter::kRxBadHeader,
                              regs::GlobalCounter::kTxPackets, regs::GlobalCounter::kTxGuard,
@@ -502,10 +452,7 @@ class Differential : public testing::TestWithParam<uint32_t> {
   uint32_t next_id_ = 1;
 };
 
-// Disabled while it fails: now and then the RTL's lookup misses a LISTEN entry that FILTER_READ
-// shows and the model finds, and takes a rule's word (seed 2, operation 51, with
-// --gtest_also_run_disabled_tests).
-TEST_P(Differential, DISABLED_ModelAndRtlDoTheSame) {
+TEST_P(Differential, ModelAndRtlDoTheSame) {
   SCOPED_TRACE("replay with FARRIER_SEED=" + std::to_string(GetParam()));
   Play(GetParam());
 }

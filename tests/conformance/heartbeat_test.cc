@@ -26,7 +26,6 @@ class HeartbeatTest : public CardTest {
     Write(regs::kRegHeartbeat(function), 1);
     Run();
   }
-  OwnerState State(uint32_t owner) { return static_cast<OwnerState>(Row(owner).state); }
 };
 FARRIER_ON_EVERY_CARD(HeartbeatTest);
 

@@ -410,6 +410,28 @@ TEST_P(HoldTest, TheWatchdogDropsWhatIsHeldTooLong) {
   EXPECT_THAT(TakeIds(kNew), ElementsAre(id));
 }
 
+TEST_P(HoldTest, TheWatchdogMayBeSetWhileRowsAreHeld) {
+  // The card looks at one row after another: the register changes in the middle of one or the other look.
+  constexpr uint32_t kRows = 13;
+  for (uint32_t owner = 1; owner <= kRows; ++owner) {
+    Attach(owner, kOld);
+    Hold(owner);
+  }
+  Advance(1'000);
+  for (int between = 0; between < 20; ++between) {
+    card().WriteCsr(regs::kRegWatchdogUs, 0);
+    for (int i = 0; i < between; ++i) card().ReadCsr(regs::kRegMagic);
+    card().WriteCsr(regs::kRegWatchdogUs, 5'000);
+    Run();
+    for (uint32_t owner = 1; owner <= kRows; ++owner) {
+      ASSERT_EQ(State(owner), OwnerState::kHeld) << "owner " << owner << ", " << between << " reads";
+    }
+  }
+  EXPECT_LE(card().NextEvent(), now() + 5'000'000);
+  Advance(5'000'000);
+  for (uint32_t owner = 1; owner <= kRows; ++owner) EXPECT_EQ(State(owner), OwnerState::kDrop);
+}
+
 TEST_P(HoldTest, TheWatchdogActsHoweverFarTimeJumps) {
   EXPECT_EQ(Read(regs::kRegWatchdogUs), 10'000'000u);
   Hold(1);

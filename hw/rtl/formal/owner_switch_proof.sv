@@ -105,7 +105,6 @@ module owner_switch_proof (
     .one_i         (credit_i),
     .two_i         (credit_i),
     .time_i        (64'd0),
-    .watchdog_i    (1'b1),
     .enabled_i     ({4{enabled_i}}),
     .raw_i         ({4{raw_i}}),
     .row_o         (done_row),
