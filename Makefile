@@ -7,7 +7,7 @@ BUILD := build/$(PRESET)
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench sim formal mutants synth bitstream flash lint format clean
+.PHONY: help setup build run test bench sim trace formal mutants synth bitstream flash lint format clean
 
 help: ## Show this
 	@echo "Farrier: a host networking service whose software is replaced under live traffic."
@@ -27,12 +27,16 @@ run: build ## Two hosts, two cards, live upgrades: CARD=rtl|model WIRE=memif|vet
 	@$(BUILD)/bin/farrier-run --programs $(BUILD)/bin --card $(CARD) --wire $(WIRE) \
 	  --report build/reports/run.json
 
-test: build ## Run every test
+test: build trace ## Run every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
 sim: build ## The RTL: its benches, the conformance suite on it, its pace in cycles
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -R '^rtl_|conformance_test.*rtl'
 	@$(BUILD)/bin/farrier-sim --report build/reports/sim.json
+
+trace: setup ## Build the RTL with waveforms: farrier-card --backend rtl --trace out.fst
+	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target farrier-card-trace
 
 bench: build ## Measure: medians of several runs
 	@$(BUILD)/bin/farrier-bench --report build/reports/bench.json

@@ -1,5 +1,6 @@
-# farrier_verilate(NAME TOP module SOURCES ... [ARGS ...]): a library of a Verilated module, included as
-# "V<module>.h". The model is one translation unit, compiled for speed whatever the build type.
+# farrier_verilate(NAME TOP module SOURCES ... [ARGS ...] [TRACE]): a library of a Verilated module, included as
+# "V<module>.h". The model is one translation unit, compiled for speed whatever the build type. TRACE: it can
+# write waveforms (FST); built on demand only, and compiled in less time.
 find_program(FARRIER_VERILATOR verilator REQUIRED)
 execute_process(COMMAND ${FARRIER_VERILATOR} --getenv VERILATOR_ROOT
                 OUTPUT_VARIABLE FARRIER_VERILATOR_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE)
@@ -11,8 +12,16 @@ target_include_directories(farrier_verilated SYSTEM PUBLIC ${FARRIER_VERILATOR_R
 target_compile_options(farrier_verilated PRIVATE -w)
 target_link_libraries(farrier_verilated PUBLIC Threads::Threads)
 
+# Waveforms, written and read.
+add_library(farrier_verilated_fst STATIC ${FARRIER_VERILATOR_ROOT}/include/verilated_fst_c.cpp)
+target_compile_options(farrier_verilated_fst PRIVATE -w)
+target_link_libraries(farrier_verilated_fst PUBLIC farrier_verilated ZLIB::ZLIB)
+
 function(farrier_verilate name)
-  cmake_parse_arguments(arg "" "TOP" "SOURCES;ARGS" ${ARGN})
+  cmake_parse_arguments(arg "TRACE" "TOP" "SOURCES;ARGS" ${ARGN})
+  if(arg_TRACE)
+    list(APPEND arg_ARGS --trace-fst --trace-structs)
+  endif()
   set(directory ${CMAKE_CURRENT_BINARY_DIR}/${name})
   set(model ${directory}/V${arg_TOP})
   add_custom_command(
@@ -28,6 +37,11 @@ function(farrier_verilate name)
   target_include_directories(${name} SYSTEM PUBLIC ${directory})
   target_link_libraries(${name} PUBLIC farrier_verilated)
   target_compile_options(${name} PRIVATE -w -O2 -g0)
+  if(arg_TRACE)
+    target_compile_options(${name} PRIVATE -O1)
+    target_link_libraries(${name} PUBLIC farrier_verilated_fst)
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
   if(FARRIER_SANITIZE)
     # Generated code, not ours to mend; checking it makes the build much longer.
     target_compile_options(${name} PRIVATE -fno-sanitize=undefined)

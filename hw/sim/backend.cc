@@ -9,8 +9,12 @@
 namespace farrier::sim {
 
 absl::StatusOr<Backend> MakeBackend(const std::string& name, const std::array<uint8_t, 6>& mac,
-                                    model::CardSink& sink) {
+                                    const TraceOptions& trace, model::CardSink& sink) {
   if (name == "model") {
+    if (!trace.file.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("--trace %s: the model has no waveforms; use --backend rtl", trace.file));
+    }
     model::CardOptions options;
     options.mac = mac;
     return Backend{.card = std::make_unique<model::FunctionalCard>(options, sink),
@@ -19,6 +23,9 @@ absl::StatusOr<Backend> MakeBackend(const std::string& name, const std::array<ui
   }
   if (name == "rtl") {
     auto card = std::make_unique<RtlCard>(mac, sink);
+    if (!trace.file.empty()) {
+      if (auto status = card->Trace(trace); !status.ok()) return status;
+    }
     const RtlCard* const rtl = card.get();
     return Backend{.card = std::move(card), .functions = RtlCard::kFunctions, .cycles = [rtl] {
                      return rtl->cycles();

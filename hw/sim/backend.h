@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "hw/model/card.h"
+#include "hw/sim/rtl_trace.h"
 
 namespace farrier::sim {
 
@@ -18,8 +19,8 @@ struct Backend {
   std::function<uint64_t()> cycles;  // simulated so far; empty: this card has none
 };
 
-// `name`: "model" or "rtl". `sink` outlives the card.
+// `name`: "model" or "rtl"; only the latter has something to trace. `sink` outlives the card.
 absl::StatusOr<Backend> MakeBackend(const std::string& name, const std::array<uint8_t, 6>& mac,
-                                    model::CardSink& sink);
+                                    const TraceOptions& trace, model::CardSink& sink);
 
 }  // namespace farrier::sim

@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<CardProcess>> CardProcess::Open(const CardProcess
 absl::Status CardProcess::MakeCard(const CardProcessOptions& options) {
   auto capture = options.pcap.empty() ? nullptr : std::make_unique<CaptureCard>(*this);
   model::CardSink& sink = capture ? static_cast<model::CardSink&>(*capture) : *this;
-  auto backend = MakeBackend(options.backend, options.mac, sink);
+  auto backend = MakeBackend(options.backend, options.mac, options.trace, sink);
   if (!backend.ok()) return backend.status();
   backend_ = *std::move(backend);
   if (!capture) return absl::OkStatus();

@@ -23,7 +23,8 @@ struct CardProcessOptions {
   std::string backend = "model";
   std::filesystem::path directory;  // of the sockets; made if it is not there
   WireOptions wire;
-  std::string pcap;   // file for everything that comes in and goes out; empty: none
+  std::string pcap;  // file for everything that comes in and goes out; empty: none
+  TraceOptions trace;
   std::set<int> raw;  // functions without prefix
   std::array<uint8_t, 6> mac = {0x02, 0xFA, 0x22, 0x1E, 0x20, 0x01};
 };

@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/numbers.h"
@@ -61,6 +63,13 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+// Goes on as the program beside this one whose RTL can be traced; returns if there is none.
+void BecomeTracingProgram(char** argv) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) execv((self.parent_path() / "farrier-card-trace").c_str(), argv);
+}
+
 int Main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_st("farrier-card"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %l: %v");
@@ -86,6 +95,15 @@ int Main(int argc, char** argv) {
                  "File (pcapng) for what passes the wire and the functions, with the card's times; "
                  "frames are without prefix, which is their comment")
       ->type_name("FILE");
+  app.add_option(
+         "--trace", options.trace.file,
+         "File (FST) for the waveforms of --backend rtl; takes the program farrier-card-trace "
+         "beside this one, which `make trace` builds")
+      ->type_name("FILE");
+  app.add_option("--trace-from", options.trace.first_cycle, "First cycle to trace")
+      ->capture_default_str();
+  app.add_option("--trace-cycles", options.trace.cycles, "Cycles to trace; 0: all")
+      ->capture_default_str();
   app.add_option("--raw", raw,
                  "Function without prefixes, a plain NIC of the default owner; may be repeated");
   app.add_option("--mac", mac, "MAC of the port");
@@ -93,6 +111,9 @@ int Main(int argc, char** argv) {
   app.add_flag("--verbose", verbose, "DPDK's notices, too");
   CLI11_PARSE(app, argc, argv);
 
+  if (!options.trace.file.empty() && options.backend == "rtl" && !RtlTrace::Available()) {
+    BecomeTracingProgram(argv);
+  }
   options.directory = directory;
   options.raw = std::set<int>(raw.begin(), raw.end());
   const auto spec = ParseFaultSpec(faults);

@@ -73,6 +73,25 @@ RtlCard::RtlCard(const std::array<uint8_t, 6>& mac, model::CardSink& sink)
 
 RtlCard::~RtlCard() { card_->final(); }
 
+absl::Status RtlCard::Trace(const TraceOptions& options) {
+  auto trace = RtlTrace::Open(*context_, *card_, options.file);
+  if (!trace.ok()) return trace.status();
+  trace_ = *std::move(trace);
+  trace_from_ = std::max(options.first_cycle, cycles_);
+  trace_to_ =
+      options.cycles == 0 ? std::numeric_limits<uint64_t>::max() : trace_from_ + options.cycles;
+  return absl::OkStatus();
+}
+
+void RtlCard::DumpTrace(int half) {
+  if (cycles_ < trace_from_) return;
+  if (cycles_ >= trace_to_) {
+    trace_.reset();
+    return;
+  }
+  trace_->Dump(cycles_ * RtlTrace::kCycleNs + static_cast<uint64_t>(half) * RtlTrace::kCycleNs / 2);
+}
+
 uint32_t RtlCard::ReadCsr(uint32_t offset) {
   FlushGrants();
   card_->arvalid_i = 1;
@@ -209,6 +228,7 @@ void RtlCard::Cycle(Traffic traffic) {
   card.c2h_ready_i = flowing ? (1u << kFunctions) - 1 : 0;
   card.tx_ready_i = flowing;
   card.eval();
+  if (trace_) DumpTrace(0);
 
   if (flowing) {
     if (card.rx_valid_i) Advance(from_wire_);
@@ -219,6 +239,7 @@ void RtlCard::Cycle(Traffic traffic) {
   }
   card.clk_i = 1;
   card.eval();
+  if (trace_) DumpTrace(1);
   ++cycles_;
 
   // Only now, between two cycles, may the sink call back.

@@ -7,8 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "hw/model/card.h"
 #include "hw/model/packet_ring.h"
+#include "hw/sim/rtl_trace.h"
 
 class Vfarrier_card;
 class VerilatedContext;
@@ -33,6 +35,9 @@ class RtlCard final : public model::Card {
   bool FromHost(int function, int queue, std::span<const uint8_t> bytes) override;
   bool Step(int64_t now_ns) override;
   int64_t NextEvent() const override;
+
+  // Writes waveforms from now on, as far as `options` say. At most once.
+  absl::Status Trace(const TraceOptions& options);
 
   // Clock cycles run so far, those of the reset included.
   uint64_t cycles() const { return cycles_; }
@@ -59,6 +64,8 @@ class RtlCard final : public model::Card {
   enum class Traffic : bool { kStopped, kFlowing };
 
   void Cycle(Traffic traffic);
+  // Of this cycle's first or second half.
+  void DumpTrace(int half);
   void FlushGrants();
   bool InputWaits() const;
   // Puts the next beat of `input`, if any, at the given ports. Whether there is one.
@@ -69,6 +76,9 @@ class RtlCard final : public model::Card {
   model::CardSink& sink_;
   std::unique_ptr<VerilatedContext> context_;
   std::unique_ptr<Vfarrier_card> card_;
+  std::unique_ptr<RtlTrace> trace_;
+  uint64_t trace_from_ = 0;
+  uint64_t trace_to_ = 0;
   uint64_t cycles_ = 0;
   int64_t now_ns_ = 0;
   Input from_wire_;
