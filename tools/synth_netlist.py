@@ -1,5 +1,6 @@
 """Counts what a mapped UltraScale+ netlist (Yosys' JSON) takes, and finds its longest logic path."""
 
+import collections
 import math
 import re
 
@@ -118,8 +119,37 @@ def _start_name(bit, names, cells):
     return names.get(bit, "-")
 
 
+def _pairs(cells):
+    """How many pairs of LUTs the device puts into one LUT6 each: two that share an input and have five
+    inputs at most between them (LUT6_2, outputs O5 and O6). Greedy, the largest first; each looks at a few
+    dozen partners, so there may be more."""
+    inputs = sorted((frozenset(bit for _, bit in cell.inputs) for cell in cells
+                     if re.fullmatch(r"LUT[1-5]", cell.type)), key=len, reverse=True)
+    users = collections.defaultdict(list)
+    for i, bits in enumerate(inputs):
+        for bit in bits:
+            users[bit].append(i)
+    paired, pairs = set(), 0
+    for i, bits in enumerate(inputs):
+        if i in paired:
+            continue
+        best, partner = -1, None
+        for bit in sorted(bits):
+            free = [j for j in users[bit] if j not in paired]
+            users[bit] = free  # so that none is passed by again and again
+            for j in [j for j in free if j > i][:40]:
+                shared = len(bits & inputs[j])
+                if len(bits | inputs[j]) <= 5 and shared > best:
+                    best, partner = shared, j
+        if partner is not None:
+            paired |= {i, partner}
+            pairs += 1
+    return pairs
+
+
 def measure(module):
-    """lut, ff, bram36, uram, dsp, levels of the longest path, and its ends."""
+    """lut, ff, bram36, uram, dsp, levels of the longest path, and its ends. `lut` is in LUT6s of the device,
+    `lut_cells` what Yosys counts: each cell as one."""
     cells = [_Cell(name, cell) for name, cell in module["cells"].items()]
     counts = {"lut": 0, "ff": 0, "bram36": 0.0, "uram": 0, "dsp": 0}
     for cell in cells:
@@ -137,5 +167,7 @@ def measure(module):
             counts["uram"] += 1
         elif cell.type.startswith("DSP48"):
             counts["dsp"] += 1
+    counts["lut_cells"] = counts["lut"]
+    counts["lut"] -= _pairs(cells)
     levels, begin, end = _longest_path(module, cells)
     return {**counts, "levels": levels, "from": begin, "to": end}

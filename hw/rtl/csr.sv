@@ -324,8 +324,12 @@ module csr #(
         time_hi_q <= time_i[63:32];
       end
       if (start_write) begin
-        if (is_key) key_q[32*key_index+:32] <= data_i;
-        else if (is_function) begin
+        // Word by word: a place that a signal picks would become shifters of all the words.
+        if (is_key) begin
+          for (int i = 0; i < farrier_regs_pkg::FilterKeyWords; i++) begin
+            if (key_index == 4'(i)) key_q[32*i+:32] <= data_i;
+          end
+        end else if (is_function) begin
           disabled_q[index] <= !data_i[farrier_regs_pkg::FunctionControlEnableLsb];
           raw_q[index]      <= data_i[farrier_regs_pkg::FunctionControlRawLsb];
           guard_q[index]    <= data_i[farrier_regs_pkg::FunctionControlGuardLsb];

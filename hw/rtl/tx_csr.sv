@@ -65,10 +65,12 @@ module tx_csr (
       class_q            <= '0;
       quota_difference_q <= '0;
     end else if (valid_i && request_i.write) begin
-      if (is_class) class_q[6*at[3:2]+:6] <= request_i.data[5:0];
-      if (is_quota) begin
-        quota_difference_q[32*at[3:2]+:32] <=
-            request_i.data ^ farrier_pkg::FunctionTxQuotaAfterReset;
+      // Function by function: a place that a signal picks would become shifters of all of them.
+      for (int f = 0; f < 4; f++) begin
+        if (is_class && at[3:2] == 2'(f)) class_q[6*f+:6] <= request_i.data[5:0];
+        if (is_quota && at[3:2] == 2'(f)) begin
+          quota_difference_q[32*f+:32] <= request_i.data ^ farrier_pkg::FunctionTxQuotaAfterReset;
+        end
       end
     end
   end
