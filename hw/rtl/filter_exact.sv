@@ -195,9 +195,11 @@ module filter_exact #(
       end
     end
 
+    // The deepest tables are cheap in URAM, where they leave a third of the block RAM to others.
     filter_table #(
-      .Depth  (IsListen ? ListenDepth : FlowDepth),
-      .KeyBits(KeyBits)
+      .Depth   (IsListen ? ListenDepth : FlowDepth),
+      .KeyBits (KeyBits),
+      .RamStyle((IsV6 || IsListen) ? "block" : "ultra")
     ) u_table (
       .clk_i,
       .rst_ni,

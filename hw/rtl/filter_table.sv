@@ -3,6 +3,7 @@
 module filter_table #(
   parameter int unsigned Depth = 512,    // entries per way, a power of two up to 65,536
   parameter int unsigned KeyBits = 320,
+  parameter RamStyle = "auto",           // see ram_1r1w
   localparam int unsigned IndexBits = $clog2(Depth)
 ) (
   input  logic               clk_i,
@@ -48,7 +49,8 @@ module filter_table #(
 
     ram_1r1w #(
       .Width(EntryBits),
-      .Depth(Depth)
+      .Depth(Depth),
+      .Style(RamStyle)
     ) u_ram (
       .clk_i,
       .write_i(write_i && write_ways_i[way]),

@@ -4,6 +4,9 @@
 module ram_1r1w #(
   parameter int unsigned Width = 8,
   parameter int unsigned Depth = 16,
+  // verilator lint_off UNUSEDPARAM
+  parameter Style = "auto",  // for synthesis: the kind of RAM; "ultra" where block RAM is too dear
+  // verilator lint_on UNUSEDPARAM
   localparam int unsigned AddressBits = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  logic                   clk_i,
@@ -15,7 +18,7 @@ module ram_1r1w #(
   output logic [Width-1:0]       rdata_o
 );
 
-  logic [Width-1:0] memory[Depth];
+  (* ram_style = Style *) logic [Width-1:0] memory[Depth];
 
   // The write blocks, behind the read and seen by nobody else: simulators then keep no copy of it until the
   // cycle's end, for each of the card's hundreds of RAMs.
