@@ -2,7 +2,8 @@
 """Proves properties of RTL modules with Yosys, yosys-smtbmc and z3, as hw/rtl/formal/proofs.yaml says.
 
 Each proof is a bounded search from reset, an induction where the list names one (then it holds for ever),
-and a search for its `cover` statements, so that no proof holds because nothing can happen.
+and a search for its `cover` statements, so that no proof holds because nothing can happen. That search, and
+the bounded one where the list says `engine: abc`, are done bit by bit by Yosys' ABC, which is faster there.
 
 examples:
   tools/formal.py                     # all of them, build/reports/formal.json
@@ -11,8 +12,10 @@ examples:
 
 import argparse
 import concurrent.futures
+import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +26,15 @@ import report
 import yosys
 
 FORMAL = yosys.RTL / "formal"
+# To gates, for ABC.
+TO_AIGER = ["setundef -undriven -zero", "techmap", "opt -fast", "dffunmap", "simplemap", "abc -g AND -fast",
+            "dffunmap", "simplemap", "opt_clean", "aigmap"]
+# A cover is reached if that it is not is violated.
+COVER_MAP = """(* techmap_celltype = "$cover" *)
+module cover_as_assert(input A, input EN);
+  \\$assert _TECHMAP_REPLACE_ (.A(!(A && EN)), .EN(1'b1));
+endmodule
+"""
 
 
 def shrink(text, constants, found):
@@ -34,7 +46,7 @@ def shrink(text, constants, found):
 
 
 def prepare(name, proof, build, rtl, out):
-    """Compiles a proof to SMT-LIB; the file."""
+    """Compiles a proof to SMT-LIB, and to gates for ABC: its assertions, its covers; the first file."""
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     packages, found = [], {}
@@ -52,25 +64,59 @@ def prepare(name, proof, build, rtl, out):
                f"hierarchy -check -top {name}_proof", "proc", "opt_clean", "memory_collect",
                # Memories become registers before flattening, so that a proof can name their words.
                "memory_map", "flatten", "opt", "async2sync", "dffunmap", "opt_clean",
-               "check -assert", f"write_smt2 -wires {smt2}"], folder / f"{name}.log")
+               "check -assert", f"write_smt2 -wires {smt2}", f"write_rtlil {folder / name}.il"],
+              folder / f"{name}.log")
+    (folder / "cover.v").write_text(COVER_MAP)
+    for kind, script in (("bmc", ["chformal -cover -remove"]),
+                         ("cover", ["chformal -assert -remove", f"techmap -map {folder}/cover.v"])):
+        yosys.run([f"read_rtlil {folder / name}.il", *script, *TO_AIGER,
+                   f"write_aiger -zinit {folder / name}.{kind}.aig"], folder / f"{name}.{kind}.aig.log")
     return smt2
 
 
+def run(command, log, timeout):
+    """Runs a solver in a session of its own, since z3 would outlive a yosys-smtbmc that is killed; its
+    return code, None if it takes too long."""
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT,
+                                                start_new_session=True) as process:
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return None
+
+
+def search_gates(smt2, kind, depth, timeout):
+    """A search by ABC: as solve()."""
+    aig = smt2.with_name(f"{smt2.stem}.{kind}.aig")
+    script = f"read_aiger {aig}; fold; strash; print_stats; bmc3 -F {depth}{' -a' if kind == 'cover' else ''}"
+    begun = time.monotonic()
+    log = smt2.with_name(f"{smt2.stem}.{kind}.log")
+    code = run(["yosys-abc", "-c", script], log, timeout)
+    seconds = time.monotonic() - begun
+    if code is None:
+        return False, seconds, f"not done after {timeout} s"
+    said = log.read_text()
+    if kind == "bmc":
+        passed = f"No output asserted in {depth} frames" in said
+        return passed, seconds, "holds" if passed else f"violated, or not searched (see {log})"
+    covers = aig.read_bytes().split(b"\n", 1)[0].split()
+    covers = int(covers[6]) if len(covers) > 6 else int(covers[4])
+    reached = len(set(re.findall(r"Output (\d+) was asserted", said)))
+    return reached == covers > 0, seconds, f"{reached} of {covers} covers reached (see {log})"
+
+
 def solve(smt2, kind, depth, timeout):
-    """Runs one search; (passed, seconds, what it said at the end)."""
-    flags = {"bmc": ["-t", str(depth)], "induction": ["-i", "-t", str(depth)],
-             "cover": ["-c", "-t", str(depth)]}[kind]
+    """A search by z3; (passed, seconds, what it said at the end)."""
+    flags = {"bmc": ["-t", str(depth)], "induction": ["-i", "-t", str(depth)]}[kind]
     trace = smt2.with_name(f"{smt2.stem}.{kind}.vcd")
     trace.unlink(missing_ok=True)
     command = ["yosys-smtbmc", "-s", "z3", "--unroll", "--noprogress", "--dump-vcd", str(trace), *flags, str(smt2)]
     begun = time.monotonic()
     log = smt2.with_name(f"{smt2.stem}.{kind}.log")
-    with log.open("w") as out:
-        try:
-            code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, timeout=timeout,
-                                  check=False).returncode
-        except subprocess.TimeoutExpired:
-            return False, time.monotonic() - begun, f"not done after {timeout} s"
+    code = run(command, log, timeout)
+    if code is None:
+        return False, time.monotonic() - begun, f"not done after {timeout} s"
     said = [line for line in log.read_text().splitlines()
             if re.search(r"Assert failed|Unreached cover|Status:|[Ee]rror", line)]
     what = "; ".join(re.sub(r"^##\s+\S+\s+\S+\s+", "", line) for line in said[-4:])
@@ -87,7 +133,9 @@ def prove(name, proof, options):
     for kind in ("bmc", "induction", "cover"):
         if kind not in proof or (options.no_cover and kind == "cover"):
             continue
-        passed, seconds, what = solve(smt2, kind, proof[kind], options.timeout)
+        by_gates = kind == "cover" or (kind == "bmc" and proof.get("engine") == "abc")
+        passed, seconds, what = (search_gates if by_gates else solve)(smt2, kind, proof[kind],
+                                                                     options.timeout)
         results.append((kind, proof[kind], passed, seconds, what))
         if not passed:
             break
@@ -109,7 +157,7 @@ def main():
     parser.add_argument("--timeout", type=int, default=900, help="seconds for one search")
     parser.add_argument("--no-cover", action="store_true", help="skip the cover searches")
     options = parser.parse_args()
-    yosys.need("yosys", "yosys-smtbmc", "z3")
+    yosys.need("yosys", "yosys-smtbmc", "yosys-abc", "z3")
 
     proofs = yaml.safe_load((FORMAL / "proofs.yaml").read_text())
     if options.only:

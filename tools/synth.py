@@ -286,6 +286,8 @@ def main():
                          f"{', '.join(sorted({u.name for u in units}))}")
             units = [u for u in units if u.name in wanted]
         results = {}
+        # The largest first, so that none is left for the end.
+        units.sort(key=lambda u: -sum(len(modules[part].text) for part in u.parts))
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             jobs = {pool.submit(synthesise, u, modules, options.out, options.timeout): u for u in units}
             for job in concurrent.futures.as_completed(jobs):
@@ -295,7 +297,7 @@ def main():
     except yosys.YosysError as error:
         sys.exit(str(error))
 
-    rows, total = rows_of(units, results)
+    rows, total = rows_of(sorted(units, key=lambda u: u.places[0]), results)
     print(terminal_table(rows, total))
     if options.only:
         return

@@ -12,7 +12,7 @@ REGS = pathlib.Path("generated") / "hw" / "regs" / "farrier_regs_pkg.sv"  # in a
 
 def need(*programs):
     """Ends the program if one of `programs` is not installed, saying how to get it."""
-    packages = {"yosys": "yosys", "yosys-smtbmc": "yosys", "z3": "z3", "verilator": "verilator",
+    packages = {"yosys": "yosys", "yosys-smtbmc": "yosys", "yosys-abc": "yosys", "z3": "z3", "verilator": "verilator",
                 "verilator_coverage": "verilator"}
     missing = sorted({packages[p] for p in programs if shutil.which(p) is None})
     if missing:
