@@ -56,7 +56,7 @@ mutants: build ## Plant bugs in the RTL: each must be caught by a bench or a pro
 	@$(PYTHON) tools/mutants.py --build $(BUILD) --jobs $(JOBS)
 
 synth: build ## Map the RTL to UltraScale+: LUTs, RAMs, logic levels per module
-	@$(PYTHON) tools/synth.py --build $(BUILD) --jobs $(JOBS) --check docs/resources.md
+	@$(PYTHON) tools/synth.py --build $(BUILD) --jobs $(JOBS) --update docs/resources.md
 
 lint: build ## Check formatting, clang-tidy and verilator -Wall
 	@git ls-files '*.cc' '*.h' | xargs clang-format --dry-run -Werror
