@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "host/card_setup.h"
+#include "host/embedded_card_link.h"
 #include "host/function_lock.h"
 #include "hw/driver/card_lock.h"
 #include "hw/driver/eal.h"
@@ -23,8 +24,7 @@
 namespace farrier::host {
 namespace {
 
-constexpr uint32_t kEthernetBytes = 18;  // header with a VLAN tag
-constexpr uint16_t kDescriptors = 512;   // per ring
+constexpr uint16_t kDescriptors = 512;  // per ring
 constexpr char kCardsDirectory[] =
     "/run/farrier/card-";  // and the device: locks of a card on the FPGA
 constexpr absl::Duration kCardPatience = absl::Seconds(10);
@@ -98,8 +98,6 @@ class DpdkCardLink final : public CardLink {
   }
 
  private:
-  static uint32_t MaxFrame(const Config& config) { return config.network().mtu() + kEthernetBytes; }
-
   const CsrOpener open_csr_;
   const uint32_t function_;
   std::optional<FunctionLock> lock_;  // released after everything else
@@ -184,7 +182,9 @@ absl::StatusOr<std::unique_ptr<CardLink>> OpenFpga(const Config& config, uint32_
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CardLink>> OpenCardLink(const Config& config, uint32_t function) {
-  return config.card().has_fpga() ? OpenFpga(config, function) : OpenSim(config, function);
+  if (config.card().has_fpga()) return OpenFpga(config, function);
+  if (config.card().has_embedded()) return OpenEmbeddedCardLink(config);
+  return OpenSim(config, function);
 }
 
 std::vector<absl::Status> CardProblems(const Config& config, std::vector<std::string>& notes) {

@@ -12,6 +12,7 @@ namespace farrier::host {
 namespace {
 
 constexpr uint32_t kEthernetHeader = 14;
+constexpr uint32_t kVlanTag = 4;
 
 // A row moves by itself only while a rival writes it; more than a few are none of ours.
 constexpr int kAttachAttempts = 8;
@@ -60,6 +61,10 @@ absl::StatusOr<driver::CardInfo> IdentifyFor(driver::CsrWindow& window, const Co
                         config.card().quota_cells(), info->hold_cells));
   }
   return info;
+}
+
+uint32_t MaxFrame(const Config& config) {
+  return config.network().mtu() + kEthernetHeader + kVlanTag;
 }
 
 uint32_t QueuesPerEngine(const Config& config, const driver::CardInfo& info) {

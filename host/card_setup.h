@@ -25,6 +25,9 @@ inline runtime::OwnerId OwnerOf(uint32_t engine) {
 absl::StatusOr<driver::CardInfo> IdentifyFor(driver::CsrWindow& window, const Config& config,
                                              uint32_t function);
 
+// The longest frame of an engine, in bytes: a packet of the MTU behind a header with a VLAN tag.
+uint32_t MaxFrame(const Config& config);
+
 // Queue pairs that each engine gets on this card: engine i those from i times so many on.
 uint32_t QueuesPerEngine(const Config& config, const driver::CardInfo& info);
 

@@ -185,8 +185,11 @@ class Validator {
     CardConfig& card = *config.mutable_card();
     if (card.has_fpga()) {
       CheckFpga(*card.mutable_fpga());
+    } else if (card.has_embedded()) {
+      CheckEmbedded(card.embedded());
     } else if (!card.has_sim()) {
-      Missing("card.sim", "{\"directory\": \"/run/farrier/card1\"}, or card.fpga");
+      Missing("card.sim",
+              "{\"directory\": \"/run/farrier/card1\"}, or card.fpga, or card.embedded");
     } else if (card.sim().directory().empty()) {
       Missing("card.sim.directory", "\"/run/farrier/card1\"");
     } else {
@@ -212,6 +215,14 @@ class Validator {
       Add("card.fpga.pmd", Quoted(fpga.pmd().c_str()), "must be an absolute path of a file");
     }
     if (!fpga.has_rs_fec()) fpga.set_rs_fec(false);
+  }
+
+  void CheckEmbedded(const EmbeddedCard& embedded) {
+    if (embedded.port().empty()) {
+      Missing("card.embedded.port", "\"net_af_packet0,iface=eth1\"");
+    } else if (embedded.port().find('\0') != std::string::npos) {
+      Add("card.embedded.port", Quoted(embedded.port().c_str()), "contains a zero byte");
+    }
   }
 
   void CheckNetwork(Config& config) {

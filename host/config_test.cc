@@ -155,6 +155,18 @@ TEST(Config, WhatIsMissingIsNamedWithAnExample) {
               HasSubstr("network.neighbors[0].firstPort: missing"));
 }
 
+TEST(Config, AnEmbeddedCardHasAPort) {
+  const auto with = [](const char* card) {
+    return ErrorWith("{\"sim\": {\"directory\": \"/run/farrier/card2\"}}", card);
+  };
+  EXPECT_EQ(with(R"({"embedded": {"port": "net_af_packet0,iface=eth1"}})"), "");
+  EXPECT_THAT(with(R"({"embedded": {}})"), HasSubstr("card.embedded.port: missing"));
+  EXPECT_THAT(with(R"({"embedded": {"port": "net\u0000"}})"),
+              HasSubstr("card.embedded.port: \"net\" contains a zero byte"));
+  EXPECT_THAT(with(R"({"embedded": {"port": "x"}, "sim": {"directory": "/x"}})"),
+              HasSubstr("card"));
+}
+
 TEST(Config, AllErrorsAreReportedAtOnce) {
   const std::string error(ParseConfig(R"({"name": "a b", "network": {"ip": "x", "mac": "y"}})", "f")
                               .status()

@@ -31,6 +31,11 @@ absl::Status Daemon::BeginUpgrade(const std::string& binary, std::shared_ptr<Upg
   if (run_ != nullptr) {
     return absl::FailedPreconditionError("an upgrade is under way already; wait for its end");
   }
+  if (fleet_->config().card().has_embedded()) {
+    return absl::FailedPreconditionError(
+        "the card is embedded in this farrierd and ends with it, so nothing can be handed over; a "
+        "live upgrade needs a card of its own: card.sim or card.fpga");
+  }
   if (fleet_->card().info().functions < 2) {
     return absl::FailedPreconditionError(
         "the card has only one function, and an upgrade needs a second one");

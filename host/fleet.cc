@@ -214,9 +214,16 @@ StatusReply Fleet::Status() {
   reply.set_function(card_->function());
   const driver::CardInfo& info = card_->info();
   CardStatus& card = *reply.mutable_card();
-  const bool fpga = config_.card().has_fpga();
-  card.set_kind(fpga ? "fpga" : "sim");
-  card.set_location(fpga ? config_.card().fpga().device() : config_.card().sim().directory());
+  if (config_.card().has_fpga()) {
+    card.set_kind("fpga");
+    card.set_location(config_.card().fpga().device());
+  } else if (config_.card().has_embedded()) {
+    card.set_kind("embedded");
+    card.set_location(config_.card().embedded().port());
+  } else {
+    card.set_kind("sim");
+    card.set_location(config_.card().sim().directory());
+  }
   card.set_version(info.version);
   card.set_functions(info.functions);
   card.set_queues(info.queues);

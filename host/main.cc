@@ -82,8 +82,15 @@ int Run(const std::string& config_path, bool check, int handover_fd) {
   if (!config.ok()) return Fail(config.status());
   if (check) return Check(config_path, *config);
   if (!daemon.ok()) return Fail(daemon.status());
+  const bool dpdk_stays = config->card().has_embedded();
   absl::Status status = (*daemon)->RunFresh(*std::move(config));
-  return status.ok() ? 0 : Fail(status);
+  const int code = status.ok() ? 0 : Fail(status);
+  if (dpdk_stays) {  // no static is destroyed: its interrupt thread still runs
+    daemon->reset();
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
+  return code;
 }
 
 int Main(int argc, char** argv) {

@@ -1,7 +1,5 @@
 #include "hw/sim/card_process.h"
 
-#include <poll.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,32 +7,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "hw/regs/registers.h"
+#include "hw/sim/card_loop.h"
 
 namespace farrier::sim {
 namespace {
 
 // The CSR socket is looked at this often under load.
 constexpr int64_t kCsrIntervalNs = 20'000;
-// Idle: give way a few times, then sleep, longer each time. A wire (a memif, a packet socket) wakes
-// nobody, so this is also how late a frame can be seen.
-constexpr int kYields = 4;
-constexpr int64_t kFirstSleepNs = 10'000;
-constexpr int64_t kLongestSleepNs = 100'000;
 // Until a file may be played, this often it is asked whether somebody listens.
 constexpr int64_t kAudienceIntervalNs = 10'000'000;
-// Steps of the card in a row, until the rings are looked at again.
-constexpr int kSteps = 16;
-
-int64_t Now() {
-  timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return ts.tv_sec * int64_t{1'000'000'000} + ts.tv_nsec;
-}
 
 double CpuSeconds() {
   rusage usage;
@@ -104,7 +89,7 @@ absl::Status CardProcess::SetUp(const CardProcessOptions& options) {
     if (!function.ok()) return function.status();
     functions_.push_back(std::move(*function));
   }
-  started_ns_ = Now();
+  started_ns_ = CardNow();
   return absl::OkStatus();
 }
 
@@ -153,11 +138,9 @@ bool CardProcess::Work(int64_t now_ns) {
     playing_ = !wire_->plays_file() || SomebodyReceives();
   }
   if (playing_) moved |= wire_->Receive(card, now_ns) > 0;
-  // The clock is read anew: hosts ask for departures counted from the time when they hand a packet
-  // over, and the card's clock must not be behind that.
-  const int64_t step_ns = Now();
-  for (int i = 0; i < kSteps && card.Step(step_ns); ++i) moved = true;
-  step_ns_ += Now() - step_ns;
+  const int64_t step_began_ns = CardNow();
+  moved |= StepCard(card);
+  step_ns_ += CardNow() - step_began_ns;
   for (auto& function : functions_) function->Flush();
   wire_->Flush(now_ns);
   if (now_ns >= next_csr_ns_) {
@@ -174,36 +157,24 @@ void CardProcess::Sleep(int64_t longest_ns) {
     if (!function->ArmKicks()) return;
   }
   const int64_t until = std::min(backend_.card->NextEvent(), wire_->NextEvent());
-  const int64_t left = std::clamp<int64_t>(until - Now(), 0, longest_ns);
-  pollfd wait = {.fd = epoll_fd_, .events = POLLIN, .revents = 0};
-  const timespec timeout = {.tv_sec = 0, .tv_nsec = left};
-  next_csr_ns_ = Now() + left + kCsrIntervalNs;  // the epoll knows of requests
-  if (ppoll(&wait, 1, &timeout, nullptr) > 0) {
+  if (WaitFor(epoll_fd_, until, longest_ns)) {
     std::array<epoll_event, 64> events;  // edges are taken back by looking at them
     epoll_wait(epoll_fd_, events.data(), events.size(), 0);
     next_csr_ns_ = 0;
+  } else {
+    next_csr_ns_ = CardNow() + kCsrIntervalNs;  // the epoll would have known of requests
   }
 }
 
 void CardProcess::Run(const std::atomic<bool>& stop) {
-  int idle = 0;
-  int64_t sleep_ns = kFirstSleepNs;
-  while (!stop.load(std::memory_order_relaxed)) {
-    if (Work(Now())) {
-      idle = 0;
-      sleep_ns = kFirstSleepNs;
-    } else if (++idle <= kYields) {
-      sched_yield();
-    } else {
-      Sleep(sleep_ns);
-      sleep_ns = std::min(sleep_ns * 2, kLongestSleepNs);
-    }
-  }
+  RunCard(
+      stop, [this](int64_t now_ns) { return Work(now_ns); },
+      [this](int64_t longest_ns) { Sleep(longest_ns); });
 }
 
 std::string CardProcess::Report() {
   model::Card& card = *backend_.card;
-  const double seconds = static_cast<double>(Now() - started_ns_) * 1e-9;
+  const double seconds = static_cast<double>(CardNow() - started_ns_) * 1e-9;
   std::string json = absl::StrFormat(
       "{\n  \"backend\": \"%s\",\n  \"seconds\": %.3f,\n  \"cpu_seconds\": %.3f,\n"
       "  \"csr_requests\": %d,\n",

@@ -90,6 +90,7 @@ Wire::~Wire() {
   if (closable_) {
     rte_pktmbuf_free_bulk(tx_.data(), tx_.size());
     driver::RemovePort(port_);
+    rte_mempool_free(pool_);
   }
   std::error_code gone;
   if (!socket_.empty()) std::filesystem::remove(socket_, gone);

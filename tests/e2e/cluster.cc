@@ -65,6 +65,7 @@ absl::Status Cluster::SetUp() {
     if (absl::Status status = SetUpVeth(); !status.ok()) return status;
   }
   for (int host : {0, 1}) {
+    if (embedded()) break;
     std::filesystem::create_directory(CardDirectory(host));
     if (absl::Status status = StartCard(host); !status.ok()) return status;
   }
@@ -101,16 +102,19 @@ absl::Status Cluster::SetUpVeth() {
   return absl::OkStatus();
 }
 
+bool Cluster::embedded() const { return options_.card == "embedded"; }
+
+std::string Cluster::WirePort(int host) const {
+  if (options_.wire == Wire::kVeth) return "net_af_packet0,iface=wire";
+  return absl::StrCat("net_memif0,role=", host == 0 ? "server" : "client",
+                      ",socket-abstract=no,socket=", (directory_ / "wire.sock").string());
+}
+
 absl::Status Cluster::StartCard(int host) {
-  const std::string wire =
-      options_.wire == Wire::kVeth
-          ? "net_af_packet0,iface=wire"
-          : absl::StrCat("net_memif0,role=", host == 0 ? "server" : "client",
-                         ",socket-abstract=no,socket=", (directory_ / "wire.sock").string());
-  Command command{
-      .argv = {Program("farrier-card"), "--backend", options_.card, "--dir", CardDirectory(host),
-               "--wire", wire, "--report", directory_ / absl::StrCat("card", host + 1, ".json")},
-      .log = Log(absl::StrCat("card", host + 1))};
+  Command command{.argv = {Program("farrier-card"), "--backend", options_.card, "--dir",
+                           CardDirectory(host), "--wire", WirePort(host), "--report",
+                           directory_ / absl::StrCat("card", host + 1, ".json")},
+                  .log = Log(absl::StrCat("card", host + 1))};
   if (!options_.fault.empty()) {
     command.argv.insert(command.argv.end(), {"--fault", options_.fault});
   }
@@ -126,10 +130,13 @@ std::string Cluster::Config(int host) const {
   const auto more = [](const std::string& members) {
     return members.empty() ? "" : absl::StrCat(", ", members);
   };
+  const std::string card =
+      embedded() ? absl::StrCat(R"("embedded": {"port": ")", WirePort(host))
+                 : absl::StrCat(R"("sim": {"directory": ")", CardDirectory(host).string());
   return absl::StrFormat(
       R"({
   "name": "host%d",
-  "card": {"sim": {"directory": "%s"}%s},
+  "card": {%s"}%s},
   "network": {
     "ip": "%s", "mac": "02:00:00:00:00:%02x",
     "neighbors": [{"ip": "%s", "mac": "02:00:00:00:00:%02x", "firstPort": 7000, "engines": %d}]
@@ -138,17 +145,20 @@ std::string Cluster::Config(int host) const {
   "appSocket": "%s",
   "controlSocket": "%s"
 })",
-      host + 1, CardDirectory(host).string(), more(options_.card_config), Ip(host), host + 1,
-      Ip(peer), peer + 1, options_.engines, options_.engines, more(options_.pony_config),
-      AppSocket(host).string(), ControlSocket(host).string());
+      host + 1, card, more(options_.card_config), Ip(host), host + 1, Ip(peer), peer + 1,
+      options_.engines, options_.engines, more(options_.pony_config), AppSocket(host).string(),
+      ControlSocket(host).string());
 }
 
 absl::Status Cluster::StartDaemon(int host, const std::string& program) {
   const std::filesystem::path config = directory_ / absl::StrCat("host", host + 1, ".json");
   std::ofstream(config) << Config(host);
-  auto daemon = Process::Start({.argv = {Program(program), "--config", config},
-                                .env = options_.daemon_env,
-                                .log = Log(absl::StrCat("farrierd", host + 1))});
+  Command command{.argv = {Program(program), "--config", config},
+                  .env = options_.daemon_env,
+                  .log = Log(absl::StrCat("farrierd", host + 1))};
+  if (embedded() && options_.wire == Wire::kVeth)
+    command.network_namespace = NetworkNamespace(host);
+  auto daemon = Process::Start(command);
   if (!daemon.ok()) return daemon.status();
   daemons_[host].emplace(std::move(*daemon));
   return daemons_[host]->WaitForOutput("farrierd: ready", kStartTimeout);

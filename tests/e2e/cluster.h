@@ -19,7 +19,7 @@ namespace farrier::e2e {
 enum class Wire { kMemif, kVeth };
 
 struct ClusterOptions {
-  std::string card = "model";  // farrier-card --backend
+  std::string card = "model";  // farrier-card --backend; "embedded": in the daemons
   Wire wire = Wire::kMemif;    // kVeth: a veth pair between two network namespaces; root only
   std::string fault;           // farrier-card --fault, on both cards; empty = a perfect wire
   int engines = 2;             // per daemon
@@ -83,6 +83,9 @@ class Cluster {
   absl::Status SetUp();
   absl::Status SetUpVeth();
   absl::Status StartCard(int host);
+  bool embedded() const;
+  // DPDK's port that is a card's wire.
+  std::string WirePort(int host) const;
 
   ClusterOptions options_;
   std::filesystem::path directory_;
