@@ -72,6 +72,22 @@ class Predecessor : public ::testing::TestWithParam<const char*> {
     EXPECT_TRUE(stopped.ok()) << stopped.message();
   }
 
+  // Through an upgrade in the middle of an echo, in which the old process has to be killed.
+  void ExpectTakeOverWithoutLoss(absl::Duration killed_within) {
+    auto echo = Echo::Start(*cluster_, {.messages = 1000, .keep_going = true});
+    ASSERT_TRUE(echo.ok()) << echo.status().message();
+    ASSERT_TRUE(echo->AwaitVerified(50).ok()) << echo->client().Output();
+    Process ctl = BeginUpgrade();
+    ExpectOldOneKilled(killed_within);
+    ExpectTheNewOneServes();
+    ASSERT_TRUE(echo->AwaitVerified(echo->Verified() + 100).ok()) << echo->client().Output();
+    echo->Enough();
+    auto account = echo->Finish();
+    ASSERT_TRUE(account.ok()) << account.status().message();
+    EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
+    ExpectACleanEnd();
+  }
+
   std::unique_ptr<Cluster> cluster_;
   pid_t old_pid_ = 0;
 };
@@ -128,18 +144,7 @@ class DiesAfterDelta : public Predecessor {};
 
 TEST_P(DiesAfterDelta, NothingIsLost) {
   StartCluster("FARRIER_TEST_DIE_AT", 1);
-  auto echo = Echo::Start(*cluster_, {.messages = 1000, .keep_going = true});
-  ASSERT_TRUE(echo.ok()) << echo.status().message();
-  ASSERT_TRUE(echo->AwaitVerified(50).ok()) << echo->client().Output();
-  Process ctl = BeginUpgrade();
-  ExpectOldOneKilled(absl::Seconds(20));
-  ExpectTheNewOneServes();
-  ASSERT_TRUE(echo->AwaitVerified(echo->Verified() + 100).ok()) << echo->client().Output();
-  echo->Enough();
-  auto account = echo->Finish();
-  ASSERT_TRUE(account.ok()) << account.status().message();
-  EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
-  ExpectACleanEnd();
+  ExpectTakeOverWithoutLoss(absl::Seconds(20));
 }
 
 INSTANTIATE_TEST_SUITE_P(Steps, DiesAfterDelta,
@@ -153,18 +158,7 @@ class Hangs : public Predecessor {};
 
 TEST_P(Hangs, ItIsKilledAndNothingIsLost) {
   StartCluster("FARRIER_TEST_HANG_AT", 1);
-  auto echo = Echo::Start(*cluster_, {.messages = 1000, .keep_going = true});
-  ASSERT_TRUE(echo.ok()) << echo.status().message();
-  ASSERT_TRUE(echo->AwaitVerified(50).ok()) << echo->client().Output();
-  Process ctl = BeginUpgrade();
-  ExpectOldOneKilled(absl::Seconds(30));
-  ExpectTheNewOneServes();
-  ASSERT_TRUE(echo->AwaitVerified(echo->Verified() + 100).ok()) << echo->client().Output();
-  echo->Enough();
-  auto account = echo->Finish();
-  ASSERT_TRUE(account.ok()) << account.status().message();
-  EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
-  ExpectACleanEnd();
+  ExpectTakeOverWithoutLoss(absl::Seconds(30));
 }
 
 INSTANTIATE_TEST_SUITE_P(Steps, Hangs, ::testing::Values("send tx_drained", "receive committed"),
