@@ -4,131 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "upgrade/old_side_machine.h"
 
 namespace farrier::upgrade {
-namespace {
 
 using runtime::kNever;
-
-enum class State {
-  kGreeting,      // awaits Hello
-  kAttaching,     // the first attachments are being sent
-  kPreparing,     // awaits Ready
-  kSnapshotting,  // takes snapshots, awaits that all are restored
-  // Blackout of one engine.
-  kReading,      // its row
-  kHolding,      // HELD was written
-  kDraining,     // awaits MARK
-  kStopping,     // awaits the engine's stop
-  kHandingOver,  // sends delta and word of drained TX, awaits Committed
-  kConfirming,   // Committed: does the row say so?
-  kRollingBack,  // ATTACHED is written, until the row has decided
-  kResuming,     // the row decided for this side
-  // Ends.
-  kFinishing,   // all have moved; awaits TookOver
-  kKilling,     // given up; awaits the peer's exit
-  kRecovering,  // starts engines that had moved, empty
-  kOver,
-};
-
-// Where an engine is, as far as this side knows.
-struct EngineState {
-  bool given = false;          // the row is the new side's
-  bool snapshot_open = false;  // begun, and no Delta was taken since
-  bool snapshot_restored = false;
-};
-
-class OldSide final : public Side {
- public:
-  explicit OldSide(OldSideOptions options)
-      : options_(std::move(options)), engines_(options_.engines.size()) {
-    report_.set_build_before(options_.build);
-    for (size_t i = 0; i < engines_.size(); ++i) report_.add_engines();
-  }
-
-  Actions Start(Nanoseconds now) override {
-    now_ = now;
-    report_.set_began_at(now);
-    deadline_ = now + options_.brownout_limit;
-    return {};
-  }
-
-  Actions On(Event event, Nanoseconds now) override {
-    now_ = now;
-    if (state_ != State::kOver) std::visit([this](auto& e) { Handle(e); }, event);
-    return std::exchange(actions_, {});
-  }
-
-  Nanoseconds NextDeadline() const override { return std::min(deadline_, retry_at_); }
-  Outcome outcome() const override { return outcome_; }
-  const Report& report() const override { return report_; }
-
- private:
-  void Handle(PeerSaid& event);
-  void Handle(PeerGone&);
-  void Handle(PeerExited&);
-  void Handle(RowIs& event);
-  void Handle(AttachmentsSent&);
-  void Handle(SnapshotTaken& event);
-  void Handle(MarkSeen& event);
-  void Handle(EngineStopped& event);
-  void Handle(DeltaTaken& event);
-  void Handle(TxDrainedOut& event);
-  void Handle(EngineRuns& event);
-  void Handle(Failed& event);
-  void Handle(Timeout&);
-  template <typename NewSidesEvent>
-  void Handle(NewSidesEvent&) {}
-
-  void OnHello(const Hello& hello);
-  void OnSnapshotRestored(const SnapshotRestored& restored);
-  void OnCommitted(const Committed& committed);
-
-  void NextEngine();
-  void AllGiven();
-  void MoveOn();
-  void Fail(std::string reason);
-  void RollBack();
-  void TryBack();
-  void OnRowWhileRollingBack(const std::optional<Row>& row);
-  void GiveUp();
-  void RecoverNext();
-  void OnRowWhileRecovering(const std::optional<Row>& row);
-  void Over(Outcome outcome);
-
-  bool InBlackout() const { return state_ >= State::kHolding && state_ <= State::kConfirming; }
-  bool IsCurrent(EngineIndex engine) const { return engine == current_; }
-  EngineReport& Current() { return *report_.mutable_engines(current_); }
-  template <typename SomeAction>
-  void Do(SomeAction action) {
-    actions_.push_back(std::move(action));
-  }
-  void AskRow(Action action) {
-    row_asked_ = true;
-    Do(std::move(action));
-  }
-
-  const OldSideOptions options_;
-  State state_ = State::kGreeting;
-  Outcome outcome_ = Outcome::kUnderWay;
-  Nanoseconds now_ = 0;
-  Nanoseconds deadline_ = kNever;  // of the phase
-  Nanoseconds retry_at_ = kNever;  // of a row that could not be asked
-  bool peer_usable_ = true;        // neither gone nor given up
-  Report report_;
-  Actions actions_;
-  std::vector<EngineState> engines_;
-
-  // Of the engine under way.
-  EngineIndex current_ = 0;
-  uint16_t generation_ = 0;  // that the row had; while recovering: that it has
-  bool row_asked_ = false;   // a RowIs is to come
-  bool stop_asked_ = false;
-  bool stopped_ = false;
-  bool delta_sent_ = false;
-  bool tx_drained_ = false;
-  bool attach_tried_ = false;  // ATTACHED was written
-};
 
 void OldSide::Handle(PeerSaid& event) {
   Message& message = event.message;
@@ -372,75 +252,6 @@ void OldSide::AllGiven() {
   Do(SendAttachments{.last = true});
 }
 
-// Something went wrong. What has been begun is undone as the state demands.
-void OldSide::Fail(std::string reason) {
-  if (report_.failure().empty()) report_.set_failure(std::move(reason));
-  if (InBlackout()) return RollBack();
-  if (state_ == State::kRollingBack || state_ == State::kResuming) return;  // undone already
-  if (state_ < State::kKilling) GiveUp();
-}
-
-void OldSide::RollBack() {
-  state_ = State::kRollingBack;
-  deadline_ = retry_at_ = kNever;
-  if (!stop_asked_) {
-    stop_asked_ = true;
-    Do(StopEngine{current_});
-  }
-  TryBack();
-}
-
-// Asks for the row back, once what was asked before has been answered.
-void OldSide::TryBack() {
-  if (!stopped_ || row_asked_) return;
-  attach_tried_ = true;
-  AskRow(WriteRow{current_, RowState::kAttached, generation_});
-}
-
-void OldSide::OnRowWhileRollingBack(const std::optional<Row>& row) {
-  if (!attach_tried_) return TryBack();
-  if (!row || row->generation == generation_) {  // the card did not see it: undecided
-    retry_at_ = now_ + options_.row_retry;
-  } else if (row->mine && row->generation == NextGeneration(generation_)) {
-    state_ = State::kResuming;
-    generation_ = row->generation;
-    Do(ResumeEngine{current_, generation_});
-  } else {
-    MoveOn();
-  }
-}
-
-void OldSide::Handle(EngineRuns& event) {
-  if (!IsCurrent(event.engine)) return;
-  if (state_ != State::kResuming && state_ != State::kRecovering) return;
-  if (Current().fate() != EngineReport::RECOVERED) Current().set_fate(EngineReport::ROLLED_BACK);
-  Current().set_running_at(now_);
-  if (state_ == State::kResuming) return GiveUp();
-  RecoverNext();
-}
-
-void OldSide::Handle(Failed& event) {
-  const bool current = event.engine && IsCurrent(*event.engine);
-  if (current && stop_asked_ && !stopped_) {
-    stopped_ = true;  // it does not answer: no reason to leave the row to nobody
-    if (state_ == State::kRollingBack) return TryBack();
-  }
-  if (state_ == State::kResuming && current && Current().fate() != EngineReport::RECOVERED) {
-    Current().set_fate(EngineReport::RECOVERED);
-    return Do(StartFresh{current_, generation_});
-  }
-  if ((state_ == State::kResuming || state_ == State::kRecovering) && current) {
-    Current().set_fate(EngineReport::LOST);
-    return state_ == State::kResuming ? GiveUp() : RecoverNext();
-  }
-  Fail(event.status.ToString());
-}
-
-void OldSide::Handle(PeerGone&) {
-  peer_usable_ = false;
-  Fail("the new process has gone away");
-}
-
 void OldSide::Handle(Timeout&) {
   if (now_ >= retry_at_) {
     retry_at_ = kNever;
@@ -455,61 +266,12 @@ void OldSide::Handle(Timeout&) {
                                 : absl::StrCat("engine ", current_, " did not move in time"));
 }
 
-// Ends the new process and takes back what it had.
-void OldSide::GiveUp() {
-  for (EngineIndex i = 0; i < engines_.size(); ++i) {
-    if (engines_[i].snapshot_open && !engines_[i].given) Do(DropSnapshot{i});
-  }
-  if (peer_usable_) {
-    Send refuse;
-    refuse.message.mutable_refuse()->set_reason(report_.failure());
-    Do(std::move(refuse));
-  }
-  state_ = State::kKilling;
-  deadline_ = retry_at_ = kNever;
-  row_asked_ = false;
-  Do(KillPeer{});
-}
-
-void OldSide::Handle(PeerExited&) {
-  if (state_ != State::kKilling) return;
-  state_ = State::kRecovering;
-  RecoverNext();
-}
-
-// The next engine that the new process had won.
-void OldSide::RecoverNext() {
-  for (current_ = 0; current_ < engines_.size(); ++current_) {
-    if (!engines_[current_].given) continue;
-    engines_[current_].given = false;
-    attach_tried_ = false;
-    return AskRow(ReadRow{current_});
-  }
-  Over(Outcome::kGivenUp);
-}
-
-void OldSide::OnRowWhileRecovering(const std::optional<Row>& row) {
-  if (!row || (attach_tried_ && row->generation == generation_)) {
-    retry_at_ = now_ + options_.row_retry;
-    return;
-  }
-  if (row->mine && attach_tried_ && row->generation == NextGeneration(generation_)) {
-    Current().set_fate(EngineReport::RECOVERED);
-    return Do(StartFresh{current_, row->generation});
-  }
-  generation_ = row->generation;
-  attach_tried_ = true;
-  AskRow(WriteRow{current_, RowState::kAttached, generation_});
-}
-
 void OldSide::Over(Outcome outcome) {
   state_ = State::kOver;
   deadline_ = retry_at_ = kNever;
   outcome_ = outcome;
   report_.set_ended_at(now_);
 }
-
-}  // namespace
 
 std::unique_ptr<Side> MakeOldSide(OldSideOptions options) {
   return std::make_unique<OldSide>(std::move(options));
