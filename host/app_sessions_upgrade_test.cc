@@ -3,6 +3,7 @@
 
 #include "host/app_sessions.h"
 #include "host/testing/app_daemon.h"
+#include "host/testing/app_sessions_fixture.h"
 #include "host/testing/raw_app.h"
 #include "pony/client/pony.h"
 #include "pony/client/testing/engine_side.h"
@@ -15,7 +16,6 @@ using testing::AppDaemon;
 using ::testing::HasSubstr;
 using testing::HoldingsNow;
 using testing::RawApp;
-using testing::TemporaryDirectory;
 
 // Both daemons are in this process: descriptors are duplicated, as they are when they travel.
 std::vector<UniqueFd> Duplicate(const std::vector<int>& fds) {
@@ -24,22 +24,13 @@ std::vector<UniqueFd> Duplicate(const std::vector<int>& fds) {
   return copies;
 }
 
-class AppSessionsUpgrade : public ::testing::Test {
+class AppSessionsUpgrade : public testing::AppSessionsTest {
  protected:
   AppSessionsUpgrade() { old_->Serve(path_); }
   ~AppSessionsUpgrade() override {
     old_.reset();
     new_.reset();
     EXPECT_EQ(HoldingsNow(), before_);
-  }
-
-  pony_session* Open() {
-    const pony_options options{
-        .socket_path = path_.c_str(), .region_bytes = 1 << 20, .ring_entries = 16};
-    pony_session* session = nullptr;
-    char error[256] = "";
-    EXPECT_EQ(pony_open(&options, &session, error, sizeof error), 0) << error;
-    return session;
   }
 
   // The old one freezes and exports, the new one imports.
@@ -74,8 +65,6 @@ class AppSessionsUpgrade : public ::testing::Test {
   }
 
   testing::Holdings before_ = HoldingsNow();
-  TemporaryDirectory directory_;
-  const std::string path_ = directory_ / "app.sock";
   std::unique_ptr<AppDaemon> old_ = std::make_unique<AppDaemon>();
   std::unique_ptr<AppDaemon> new_ = std::make_unique<AppDaemon>();
 };
