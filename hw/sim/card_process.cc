@@ -138,9 +138,7 @@ bool CardProcess::Work(int64_t now_ns) {
     playing_ = !wire_->plays_file() || SomebodyReceives();
   }
   if (playing_) moved |= wire_->Receive(card, now_ns) > 0;
-  const int64_t step_began_ns = CardNow();
   moved |= StepCard(card);
-  step_ns_ += CardNow() - step_began_ns;
   for (auto& function : functions_) function->Flush();
   wire_->Flush(now_ns);
   if (now_ns >= next_csr_ns_) {
@@ -175,14 +173,15 @@ void CardProcess::Run(const std::atomic<bool>& stop) {
 std::string CardProcess::Report() {
   model::Card& card = *backend_.card;
   const double seconds = static_cast<double>(CardNow() - started_ns_) * 1e-9;
+  const double cpu_seconds = CpuSeconds();
   std::string json = absl::StrFormat(
       "{\n  \"backend\": \"%s\",\n  \"seconds\": %.3f,\n  \"cpu_seconds\": %.3f,\n"
       "  \"csr_requests\": %d,\n",
-      backend_name_, seconds, CpuSeconds(), csr_requests_);
+      backend_name_, seconds, cpu_seconds, csr_requests_);
   if (backend_.cycles) {
     const auto cycles = static_cast<double>(backend_.cycles());
-    absl::StrAppendFormat(&json, "  \"cycles\": %.0f,\n  \"cycles_per_second\": %.0f,\n", cycles,
-                          step_ns_ > 0 ? cycles / (static_cast<double>(step_ns_) * 1e-9) : 0);
+    absl::StrAppendFormat(&json, "  \"cycles\": %.0f,\n  \"cycles_per_cpu_second\": %.0f,\n",
+                          cycles, cycles / cpu_seconds);
   }
   if (capture_ != nullptr) {
     const auto& captured = capture_->counters();

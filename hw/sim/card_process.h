@@ -71,7 +71,6 @@ class CardProcess final : public model::CardSink {
   std::unique_ptr<Wire> wire_;
   int64_t next_csr_ns_ = 0;
   int64_t started_ns_ = 0;
-  int64_t step_ns_ = 0;  // spent within the card
   uint64_t csr_requests_ = 0;
 };
 
