@@ -7,7 +7,7 @@ BUILD := build/$(PRESET)
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench sim trace formal mutants synth bitstream flash lint format clean
+.PHONY: help setup build run test bench sim coverage trace formal mutants synth bitstream flash lint format clean
 
 help: ## Show this
 	@echo "Farrier: a host networking service whose software is replaced under live traffic."
@@ -33,6 +33,9 @@ test: build trace ## Run every test
 sim: build ## The RTL: its benches, the conformance suite on it, its pace in cycles
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -R '^rtl_|conformance_test.*rtl'
 	@$(BUILD)/bin/farrier-sim --report build/reports/sim.json
+
+coverage: setup ## What the benches and the conformance suite reach of the RTL
+	@$(PYTHON) tools/coverage.py --jobs $(JOBS)
 
 trace: setup ## Build the RTL with waveforms: farrier-card --backend rtl --trace out.fst
 	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null

@@ -17,6 +17,14 @@ add_library(farrier_verilated_fst STATIC ${FARRIER_VERILATOR_ROOT}/include/veril
 target_compile_options(farrier_verilated_fst PRIVATE -w)
 target_link_libraries(farrier_verilated_fst PUBLIC farrier_verilated ZLIB::ZLIB)
 
+option(FARRIER_COVERAGE "Count the lines and cover points that each Verilated model passes" OFF)
+set(FARRIER_COVERAGE_ARGS "")
+if(FARRIER_COVERAGE)
+  target_sources(farrier_verilated PRIVATE ${FARRIER_VERILATOR_ROOT}/include/verilated_cov.cpp)
+  target_compile_definitions(farrier_verilated PUBLIC VM_COVERAGE=1)
+  set(FARRIER_COVERAGE_ARGS --coverage-line --coverage-user)
+endif()
+
 function(farrier_verilate name)
   cmake_parse_arguments(arg "TRACE" "TOP" "SOURCES;ARGS" ${ARGN})
   if(arg_TRACE)
@@ -28,7 +36,8 @@ function(farrier_verilate name)
     OUTPUT ${model}__all.cpp
     COMMAND ${CMAKE_COMMAND} -E make_directory ${directory}
     COMMAND ${FARRIER_VERILATOR} --cc -sv -O3 --x-assign fast --x-initial fast --no-timing -Wall
-            --top-module ${arg_TOP} --prefix V${arg_TOP} --Mdir ${directory} ${arg_ARGS} ${arg_SOURCES}
+            --top-module ${arg_TOP} --prefix V${arg_TOP} --Mdir ${directory} ${arg_ARGS}
+            ${FARRIER_COVERAGE_ARGS} ${arg_SOURCES}
     COMMAND ${FARRIER_PYTHON} ${PROJECT_SOURCE_DIR}/tools/include_all.py ${model}__all.cpp
             ${directory} V${arg_TOP}
     DEPENDS ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tools/include_all.py
@@ -41,6 +50,9 @@ function(farrier_verilate name)
     target_compile_options(${name} PRIVATE -O1)
     target_link_libraries(${name} PUBLIC farrier_verilated_fst)
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+  if(FARRIER_COVERAGE)
+    target_compile_options(${name} PRIVATE -include ${PROJECT_SOURCE_DIR}/hw/rtl/coverage_insert.h)
   endif()
   if(FARRIER_SANITIZE)
     # Generated code, not ours to mend; checking it makes the build much longer.

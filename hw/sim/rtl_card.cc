@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "hw/regs/registers.h"
+#include "hw/rtl/coverage.h"
 
 namespace farrier::sim {
 namespace {
@@ -71,7 +72,10 @@ RtlCard::RtlCard(const std::array<uint8_t, 6>& mac, model::CardSink& sink)
   }
 }
 
-RtlCard::~RtlCard() { card_->final(); }
+RtlCard::~RtlCard() {
+  card_->final();
+  rtl::WriteCoverage(*context_);
+}
 
 absl::Status RtlCard::Trace(const TraceOptions& options) {
   auto trace = RtlTrace::Open(*context_, *card_, options.file);

@@ -23,3 +23,5 @@ module fifo_checks #(
   cover property (@(posedge clk_i) rst_ni && pop_i && !push_i && level_o == 1);  // becomes empty
 
 endmodule
+
+bind fifo fifo_checks #(.AddressBits(AddressBits)) u_checks (.*);

@@ -7,7 +7,8 @@ module stream_checks (
   input logic [63:0]  keep_i,
   input logic         last_i,
   input logic [15:0]  size_i,
-  input logic         ready_i
+  input logic         ready_i,
+  input logic         gaps_i   // there may be bubbles within a packet
 );
 
   logic        inside_q, ended_q;
@@ -31,7 +32,7 @@ module stream_checks (
                    valid_i && !ready_i |=> valid_i && $stable(data_i) && $stable(keep_i) &&
                                            $stable(last_i) && $stable(size_i))
     else $error("stream: a beat changed while it waited");
-  assert property (@(posedge clk_i) disable iff (!rst_ni) inside_q |-> valid_i)
+  assert property (@(posedge clk_i) disable iff (!rst_ni) inside_q && !gaps_i |-> valid_i)
     else $error("stream: a bubble within a packet");
   assert property (@(posedge clk_i) disable iff (!rst_ni) !valid_i |-> data_i == '0 && !last_i)
     else $error("stream: not zero when not valid");

@@ -7,6 +7,8 @@
 #include <memory>
 #include <random>
 
+#include "hw/rtl/coverage.h"
+
 namespace farrier::rtl {
 
 // A Verilated module with a clock and a reset. Inputs are set between two Ticks, outputs read after
@@ -20,7 +22,10 @@ class Bench {
     module_->rst_ni = 1;
     Settle();
   }
-  ~Bench() { module_->final(); }
+  ~Bench() {
+    module_->final();
+    WriteCoverage(context_);
+  }
 
   Module* operator->() { return module_.get(); }
 

@@ -27,7 +27,10 @@ class CardBench {
   };
 
   CardBench(uint32_t seed, uint64_t mac);
-  ~CardBench() { card_->final(); }
+  ~CardBench() {
+    card_->final();
+    WriteCoverage(context_);
+  }
 
   StreamSource& wire() { return wire_; }
   StreamSource& host(int function) { return hosts_[function]; }

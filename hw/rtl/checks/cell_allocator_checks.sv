@@ -1,5 +1,5 @@
 // What must hold at the cell allocator, bound to it.
-module allocator_checks #(
+module cell_allocator_checks #(
   parameter int unsigned Cells = 1
 ) (
   input logic clk_i,
@@ -21,3 +21,5 @@ module allocator_checks #(
   cover property (@(posedge clk_i) rst_ni && take_i && free_a_i);
 
 endmodule
+
+bind cell_allocator cell_allocator_checks #(.Cells(Cells)) u_checks (.*);

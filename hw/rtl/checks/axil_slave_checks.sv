@@ -1,5 +1,5 @@
 // What must hold at the AXI-Lite slave, bound to it.
-module axil_checks #(
+module axil_slave_checks #(
   parameter int unsigned AddressBits = 32
 ) (
   input logic                   clk_i,
@@ -43,3 +43,5 @@ module axil_checks #(
   cover property (@(posedge clk_i) rst_ni && rvalid_o && !rready_i);
 
 endmodule
+
+bind axil_slave axil_slave_checks #(.AddressBits(AddressBits)) u_checks (.*);
