@@ -158,6 +158,12 @@ class StreamSink {
     return true;
   }
 
+  // Whatever was under way is not to be ended.
+  void Reset() {
+    inside_ = stalled_ = ended_ = false;
+    packet_.clear();
+  }
+
   const Bytes& packet() const { return packet_; }
   bool inside() const { return inside_; }
 

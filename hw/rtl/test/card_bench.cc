@@ -33,9 +33,7 @@ CardBench::CardBench(uint32_t seed, uint64_t mac)
   card_->link_i = 1;
   card_->time_i = 0;
   card_->grant_i = 0;
-  card_->rst_ni = 0;
-  Cycle();
-  card_->rst_ni = 1;
+  Reset();
   for (int i = 0; i < kResetCycles && !card_->ready_o; ++i) Cycle();
   EXPECT_TRUE(card_->ready_o) << "the reset does not end";
 }
@@ -50,6 +48,10 @@ void CardBench::Grant(int function, int queue, uint32_t count) {
 
 void CardBench::set_backpressure(Backpressure mode) {
   to_wire_sink_.set_backpressure(mode);
+  set_host_backpressure(mode);
+}
+
+void CardBench::set_host_backpressure(Backpressure mode) {
   for (StreamSink& sink : to_host_sinks_) sink.set_backpressure(mode);
 }
 
@@ -122,6 +124,17 @@ void CardBench::Cycle() {
   if (card_->rst_ni) Observe();
   card_->clk_i = 1;
   card_->eval();
+}
+
+void CardBench::Reset() {
+  card_->rst_ni = 0;
+  Cycle();
+  card_->rst_ni = 1;
+  to_wire_sink_.Reset();
+  for (StreamSink& sink : to_host_sinks_) sink.Reset();
+  grants_.clear();
+  to_host_.clear();
+  to_wire_.clear();
 }
 
 bool CardBench::Settle() {

@@ -43,8 +43,13 @@ class CardBench {
 
   // How all sinks are ready from now on.
   void set_backpressure(Backpressure mode);
+  void set_host_backpressure(Backpressure mode);  // of the functions' alone
 
   void Cycle();
+  // A reset of one cycle in the middle of the streams, but not of a CSR access. What came out is
+  // forgotten, and the card is not ready yet.
+  void Reset();
+  bool ready() const { return card_->ready_o; }
   // Until nothing is under way at this time; sinks that are never ready become so. False: the card
   // did not come to rest.
   bool Settle();
