@@ -58,10 +58,12 @@ def prepare(name, proof, build, rtl, out):
         if count != 1:
             raise yosys.YosysError(f"{name}: no single constant {constant} in the packages")
     files = packages + [rtl / f"{m}.sv" for m in proof["with"]]
-    files += [FORMAL / f"{m}.sv" for m in proof.get("models", [])] + [FORMAL / f"{name}_proof.sv"]
+    top = f"{proof.get('of', name)}_proof"
+    files += [FORMAL / f"{m}.sv" for m in proof.get("models", [])] + [FORMAL / f"{top}.sv"]
+    parameters = [f"chparam -set {k} {v} {top}" for k, v in proof.get("parameters", {}).items()]
     smt2 = folder / f"{name}.smt2"
     yosys.run([f"read_verilog -sv -formal -defer {' '.join(map(str, files))}",
-               f"hierarchy -check -top {name}_proof", "proc", "opt_clean", "memory_collect",
+               *parameters, f"hierarchy -check -top {top}", "proc", "opt_clean", "memory_collect",
                # Memories become registers before flattening, so that a proof can name their words.
                "memory_map", "flatten", "opt", "async2sync", "dffunmap", "opt_clean",
                "check -assert", f"write_smt2 -wires {smt2}", f"write_rtlil {folder / name}.il"],

@@ -1,8 +1,10 @@
 // First in, first out, in a RAM, with the oldest entry shown ahead: what is pushed in one cycle can
-// be popped in the next. Takes and gives one entry per cycle.
+// be popped in the next. Takes and gives one entry per cycle. Where entries wait for longer anyway, `Waits`
+// shows those that come into an empty queue a cycle later, and saves the way around the RAM.
 module fifo #(
   parameter int unsigned Width = 8,
   parameter int unsigned Depth = 16,  // a power of two
+  parameter bit Waits = 1'b0,
   localparam int unsigned AddressBits = $clog2(Depth)
 ) (
   input  logic                 clk_i,
@@ -26,9 +28,9 @@ module fifo #(
 
   assign read_d  = read_q + {{AddressBits{1'b0}}, pop_i};
   assign level_o = write_q - read_q;
-  assign valid_o = write_q != read_q;
+  assign valid_o = write_q != read_q && !(Waits && bypass_q);
   assign full_o  = level_o[AddressBits];
-  assign data_o  = bypass_q ? bypass_data_q : ram_data;
+  assign data_o  = (bypass_q && !Waits) ? bypass_data_q : ram_data;
 
   ram_1r1w #(
     .Width(Width),
@@ -54,7 +56,7 @@ module fifo #(
       // The RAM cannot show an entry in the cycle after it was written.
       bypass_q <= push_i && write_q == read_d;
     end
-    if (push_i && write_q == read_d) bypass_data_q <= data_i;
+    if (!Waits && push_i && write_q == read_d) bypass_data_q <= data_i;
   end
 
 endmodule

@@ -91,7 +91,8 @@ module rx_parser (
 
   fifo #(
     .Width($bits(begun)),
-    .Depth(8)
+    .Depth(8),
+    .Waits(1'b1)
   ) u_known (
     .clk_i,
     .rst_ni,

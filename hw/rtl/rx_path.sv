@@ -250,7 +250,8 @@ module rx_path #(
 
   fifo #(
     .Width($bits(parsed_meta)),
-    .Depth(16)
+    .Depth(16),
+    .Waits(1'b1)
   ) u_parsed (
     .clk_i,
     .rst_ni,

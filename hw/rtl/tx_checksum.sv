@@ -35,7 +35,8 @@ module tx_checksum (
 
   fifo #(
     .Width(513),
-    .Depth(Depth)
+    .Depth(Depth),
+    .Waits(1'b1)
   ) u_beats (
     .clk_i,
     .rst_ni,

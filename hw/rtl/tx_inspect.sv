@@ -93,7 +93,8 @@ module tx_inspect #(
 
   fifo #(
     .Width($bits(begun)),
-    .Depth(16)
+    .Depth(16),
+    .Waits(1'b1)
   ) u_beside (
     .clk_i,
     .rst_ni,

@@ -1,6 +1,7 @@
 // What must hold at every FIFO, bound to it.
 module fifo_checks #(
-  parameter int unsigned AddressBits = 4
+  parameter int unsigned AddressBits = 4,
+  parameter bit Waits = 1'b0
 ) (
   input logic                 clk_i,
   input logic                 rst_ni,
@@ -15,8 +16,10 @@ module fifo_checks #(
     else $error("fifo: pushed while full");
   assert property (@(posedge clk_i) disable iff (!rst_ni) pop_i |-> valid_o)
     else $error("fifo: popped while empty");
-  assert property (@(posedge clk_i) disable iff (!rst_ni) valid_o == (level_o != '0))
+  assert property (@(posedge clk_i) disable iff (!rst_ni) valid_o |-> level_o != '0)
     else $error("fifo: empty and valid");
+  assert property (@(posedge clk_i) disable iff (!rst_ni) level_o != '0 && !Waits |-> valid_o)
+    else $error("fifo: not empty, not valid");
 
   cover property (@(posedge clk_i) rst_ni && full_o);
   cover property (@(posedge clk_i) rst_ni && push_i && pop_i);
@@ -24,4 +27,4 @@ module fifo_checks #(
 
 endmodule
 
-bind fifo fifo_checks #(.AddressBits(AddressBits)) u_checks (.*);
+bind fifo fifo_checks #(.AddressBits(AddressBits), .Waits(Waits)) u_checks (.*);

@@ -1,5 +1,7 @@
 // The FIFO of four entries: one push, chosen freely, is followed to its pop.
-module fifo_proof (
+module fifo_proof #(
+  parameter bit Waits = 1'b0
+) (
   input logic       clk_i,
   input logic       push_i,
   input logic       pop_i,
@@ -16,7 +18,8 @@ module fifo_proof (
 
   fifo #(
     .Width(2),
-    .Depth(4)
+    .Depth(4),
+    .Waits(Waits)
   ) u_fifo (
     .clk_i,
     .rst_ni (started_q),
@@ -83,10 +86,10 @@ module fifo_proof (
       assert (level == count_q);
       assert (count_q <= 3'd4);
       assert (full == (count_q == 3'd4));
-      assert (valid == (count_q != 3'd0));
+      assert (valid == (count_q != 3'd0 && !(Waits && \u_fifo.bypass_q )));
       if (followed_q) begin
         assert (ahead_q < count_q);
-        if (ahead_q == 3'd0) assert (data == value_q);
+        if (ahead_q == 3'd0 && valid) assert (data == value_q);
         assert (stored == value_q);
       end
       // What is shown is what the RAM holds.
