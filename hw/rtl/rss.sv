@@ -19,7 +19,7 @@ module rss (
 
   localparam int unsigned KeyWords = farrier_regs_pkg::RssKeyWords;
   localparam int unsigned TableWords = farrier_regs_pkg::RssEntries / 8;
-  localparam logic [6:0]  LastNibble = 7'd71;
+  localparam logic [5:0]  LastByte = 6'd35;
 
   // Microsoft's key, first word in the upper bits.
   localparam logic [32*KeyWords-1:0] ResetKey =
@@ -41,10 +41,10 @@ module rss (
   logic [1:0]  stale_q;      // per bank: its shares are not its key's
   logic        build_bank_q;
   logic [6:0]  init_q;       // bank, word of the table
-  logic [6:0]  nibble_q;
-  logic [3:0]  value_q;
+  logic [5:0]  byte_q;
+  logic [7:0]  value_q;
   logic [3:0]  key_word_q;   // to be read next
-  logic [63:0] window_q;     // the key from this nibble on, in the upper bits
+  logic [63:0] window_q;     // the key from this byte on, in the upper bits
 
   assign ready_o = started_q;
 
@@ -97,7 +97,7 @@ module rss (
     key_read_at = {build_bank_q, key_word_q};
     unique case (state_q)
       StateFirst, StateSecond, StateLoad: key_read = 1'b1;
-      StateBuild: key_read = value_q == 4'd15 && nibble_q[2:0] == 3'd7;
+      StateBuild: key_read = value_q == '1 && byte_q[1:0] == 2'd3;
       StateIdle: begin
         key_read    = accepted;
         key_read_at = {!bank_q, at_key};
@@ -149,8 +149,8 @@ module rss (
 
   always_comb begin
     share = '0;
-    for (int j = 0; j < 4; j++) begin
-      if (value_q[3-j]) share = share ^ window_q[63-j-:32];
+    for (int j = 0; j < 8; j++) begin
+      if (value_q[7-j]) share = share ^ window_q[63-j-:32];
     end
   end
 
@@ -175,7 +175,7 @@ module rss (
         StateSecond: state_q <= StateLoad;
         StateLoad: state_q <= StateBuild;
         StateBuild: begin
-          if (value_q == 4'd15 && nibble_q == LastNibble) begin
+          if (value_q == '1 && byte_q == LastByte) begin
             state_q               <= StateIdle;
             stale_q[build_bank_q] <= 1'b0;
             started_q             <= 1'b1;
@@ -202,7 +202,7 @@ module rss (
     end
     unique case (state_q)
       StateInit, StateIdle: begin
-        nibble_q   <= '0;
+        byte_q     <= '0;
         value_q    <= '0;
         key_word_q <= '0;
       end
@@ -216,11 +216,11 @@ module rss (
         window_q[31:0] <= key_word;
       end
       StateBuild: begin
-        value_q <= value_q + 4'd1;
-        if (value_q == 4'd15) begin
-          nibble_q <= nibble_q + 7'd1;
-          window_q <= {window_q[59:0], 4'd0};
-          if (nibble_q[2:0] == 3'd7) begin
+        value_q <= value_q + 8'd1;
+        if (value_q == '1) begin
+          byte_q   <= byte_q + 6'd1;
+          window_q <= {window_q[55:0], 8'd0};
+          if (byte_q[1:0] == 2'd3) begin
             window_q[31:0] <= key_word;
             key_word_q     <= key_word_q + 4'd1;
           end
@@ -269,7 +269,7 @@ module rss (
     .hash_o        (hash),
     .write_i       (building),
     .write_bank_i  (build_bank_q),
-    .write_nibble_i(nibble_q),
+    .write_byte_i  (byte_q),
     .write_value_i (value_q),
     .write_share_i (share)
   );

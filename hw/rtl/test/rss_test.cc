@@ -62,7 +62,7 @@ class RssBench {
  protected:
   RssBench() {
     for (int i = 0; !rss_->ready_o; ++i) {
-      if (i == 5000) {
+      if (i == 20'000) {
         ADD_FAILURE() << "never ready";
         break;
       }
