@@ -69,7 +69,12 @@ module tx_guard #(
       looked_q <= 1'b0;
     end else begin
       looked_q <= look;
-      if (access_valid_i && access_i.write && is_value) value_q[32*at[3:2]+:32] <= access_i.data;
+      // Word by word: a place that a signal picks would become shifters of all of them.
+      for (int i = 0; i < 4; i++) begin
+        if (access_valid_i && access_i.write && is_value && at[3:2] == 2'(i)) begin
+          value_q[32*i+:32] <= access_i.data;
+        end
+      end
       if (looked_q) begin
         value_q <= looked[127:0];
         kind_q  <= looked[129:128];
