@@ -76,8 +76,9 @@ def build_common(out):
     return objects
 
 
-def run_bench(bench, folder, test, common):
-    must(["g++", "-o", folder / "bench", test, folder / "module.o", *common, "-lgmock_main", "-lgmock",
+def run_bench(folder, test, common):
+    """Links a bench's objects with the module in `folder`, and runs it."""
+    must(["g++", "-o", folder / "bench", *test, folder / "module.o", *common, "-lgmock_main", "-lgmock",
           "-lgtest", "-lpthread"])
     try:
         return call([folder / "bench", "--gtest_brief=1"], timeout=300)
@@ -86,8 +87,8 @@ def run_bench(bench, folder, test, common):
 
 
 def prepare_benches(mutants, options):
-    """Builds each bench as it is, and runs it: {test file: object}, which fits every mutant."""
-    common = build_common(options.out)
+    """Builds each bench as it is, and runs it: {test file: objects}, which fit every mutant."""
+    common = build_common(options.out) + [options.build / "hw" / "model" / "libfarrier_model.a"]
     tests = {}
     for mutant in mutants.values():
         bench = mutant["caught_by"]
@@ -95,11 +96,16 @@ def prepare_benches(mutants, options):
             continue
         folder = options.out / f"original_{bench['top']}"
         verilate(bench, yosys.RTL, folder, options.build)
-        test = options.out / (bench["bench"] + ".o")
-        must(["g++", "-std=c++20", "-O1", "-w", "-c", "-I", yosys.ROOT, "-I",
-              options.build / "generated", "-I", folder, *verilator_includes(),
-              TESTS / bench["bench"], "-o", test])
-        code, said = run_bench(bench, folder, test, common)
+        flags = []
+        if "packages" in bench:
+            flags = call(["pkg-config", "--cflags", *bench["packages"]])[1].split()
+        test = []
+        for source in [bench["bench"], *bench.get("sources", [])]:
+            test.append(options.out / (source + ".o"))
+            must(["g++", "-std=c++20", "-O1", "-w", "-c", "-I", yosys.ROOT, "-I",
+                  options.build / "generated", "-I", folder, *verilator_includes(), *flags,
+                  TESTS / source, "-o", test[-1]])
+        code, said = run_bench(folder, test, common)
         if code != 0:
             raise BuildError(f"{bench['bench']} fails without any bug:\n" +
                              "\n".join(said.splitlines()[-8:]))
@@ -138,7 +144,7 @@ def hunt(name, mutant, tests, common, options):
         return not passed, f"proof {by['proof']} ({kind})"
     folder = options.out / name / "bench"
     verilate(by, rtl, folder, options.build)
-    code, _ = run_bench(by, folder, tests[by["bench"]], common)
+    code, _ = run_bench(folder, tests[by["bench"]], common)
     return code != 0, f"bench {by['bench']}"
 
 
