@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <optional>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 

@@ -411,7 +411,8 @@ TEST_P(HoldTest, TheWatchdogDropsWhatIsHeldTooLong) {
 }
 
 TEST_P(HoldTest, TheWatchdogMayBeSetWhileRowsAreHeld) {
-  // The card looks at one row after another: the register changes in the middle of one or the other look.
+  // The card looks at one row after another: the register changes in the middle of one or the other
+  // look.
   constexpr uint32_t kRows = 13;
   for (uint32_t owner = 1; owner <= kRows; ++owner) {
     Attach(owner, kOld);
@@ -424,7 +425,8 @@ TEST_P(HoldTest, TheWatchdogMayBeSetWhileRowsAreHeld) {
     card().WriteCsr(regs::kRegWatchdogUs, 5'000);
     Run();
     for (uint32_t owner = 1; owner <= kRows; ++owner) {
-      ASSERT_EQ(State(owner), OwnerState::kHeld) << "owner " << owner << ", " << between << " reads";
+      ASSERT_EQ(State(owner), OwnerState::kHeld)
+          << "owner " << owner << ", " << between << " reads";
     }
   }
   EXPECT_LE(card().NextEvent(), now() + 5'000'000);
