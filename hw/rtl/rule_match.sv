@@ -77,9 +77,11 @@ module rule_match (
       logic unused_value;
       assign unused_value = ^{value, fits};
     end else begin : g_ram
+      // URAM, which nothing else wants: as LUT RAM they would be a tenth of all the card's LUTs.
       ram_1r1w #(
         .Width(Rules),
-        .Depth(32)
+        .Depth(32),
+        .Style("ultra")
       ) u_fits (
         .clk_i,
         .write_i(write_i && write_chunk_i == 7'(i)),
