@@ -251,18 +251,65 @@ TEST_F(CardLimitsTest, PacketsBehindOneThatIsLookedIntoAreDecidedTogether) {
   Write(regs::kRegOwnerTxQuota(0), 4'096);
   constexpr size_t kMany = 400;
   for (size_t i = 0; i < kMany; ++i) {
-    card_.host(0).Push(TxPacket(0, 1, ++sequence_,
-                                conformance::MakeFrame({.length = 60 + 37 * i % 200}),
-                                {.insert_checksum = true}));
+    card_.host(0).Push(
+        TxPacket(0, 1, ++sequence_,
+                 conformance::MakeFrame({.length = i < kMany / 2 ? 60 : 60 + 37 * i % 200}),
+                 {.insert_checksum = true}));
   }
   card_.TakeWire();
+  // The rows' news hold them up now and then.
+  while (!card_.host(0).empty()) {
+    if (card_.csr().idle()) {
+      card_.csr().Write(regs::kRegOwnerSwitch(5),
+                        SwitchWord{.state = static_cast<uint32_t>(OwnerState::kDrop)}.Pack());
+    }
+    card_.Cycle();
+  }
   ASSERT_TRUE(card_.Settle());
   EXPECT_EQ(card_.TakeWire().size(), kMany);
+  // Entries of the guard's are changed and read while it works.
+  Write(regs::kRegGuardValue(0), 0x0200);
+  Write(regs::kRegGuardValue(1), 0x00000001);
+  const auto mac = static_cast<uint32_t>(regs::GuardKind::kMac);
+  Write(regs::kRegGuardCommit, regs::GuardCommand{.index = 0, .kind = mac}.Pack());
+  Write(regs::kRegGuardValue(0), 0x0A000001);
+  const auto ipv4 = static_cast<uint32_t>(regs::GuardKind::kIpv4);
+  Write(regs::kRegGuardCommit, regs::GuardCommand{.index = 1, .kind = ipv4}.Pack());
+  Write(regs::kRegFunctionControl(0), regs::FunctionControl{.enable = 1, .guard = 1}.Pack());
+  for (size_t i = 0; i < kMany; ++i) {
+    card_.host(0).Push(TxPacket(0, 1, ++sequence_, conformance::MakeFrame({.length = 60})));
+  }
+  while (!card_.host(0).empty()) {
+    if (card_.csr().idle()) {
+      card_.csr().Write(regs::kRegGuardCommit, regs::GuardCommand{.index = 7}.Pack());
+      card_.csr().Write(regs::kRegGuardRead, regs::GuardCommand{.index = 1}.Pack());
+    }
+    card_.Cycle();
+  }
+  ASSERT_TRUE(card_.Settle());
+  EXPECT_EQ(Count(GlobalCounter::kTxGuard), 0u);
+  EXPECT_EQ(card_.TakeWire().size(), kMany);
   // No length that a packet says is too much.
-  card_.host(0).Push(Bytes(70'000, 0x45));
-  card_.host(0).Push(TxPacket(0, 1, ++sequence_, Bytes(70'000, 1)));
+  card_.host(0).Push(Bytes(70'016, 0x45));
+  card_.host(0).Push(TxPacket(0, 1, ++sequence_, Bytes(70'016, 1)));
   ASSERT_TRUE(card_.Settle());
   EXPECT_EQ(Count(GlobalCounter::kTxBadPrefix), 2u);
+}
+
+TEST_F(CardLimitsTest, EveryClassMayWaitAtOnce) {
+  Switch(0, OwnerState::kAttached);
+  for (uint32_t number = 0; number < regs::kClasses; ++number) {
+    Write(regs::kRegClassCost(number), 64 << 16);  // ns per byte: one packet goes, the others wait
+    for (int i = 0; i < 3; ++i) {
+      card_.host(0).Push(TxPacket(0, 1, ++sequence_, conformance::MakeFrame({.length = 60}),
+                                  {.pacing_class = static_cast<uint8_t>(number)}));
+    }
+  }
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(card_.Settle());
+    EXPECT_EQ(card_.TakeWire().size(), regs::kClasses) << "packet " << i << " of each";
+    card_.set_time(card_.time() + 60 * 64);
+  }
 }
 
 // The drain pointer gets on though packets for the time before it come all the while.
@@ -291,7 +338,7 @@ TEST_F(CardLimitsTest, WhatTheRowsCannotKeepPaceWithIsRefusedAndCounted) {
   uint32_t short_ones = 0;
   for (int round = 0; round < 12; ++round) {
     for (int i = 0; i < 900; ++i, ++frames) {
-      if (i % 4 == 3) {
+      if (i % 4 == 3 && round % 2 == 0) {
         card_.wire().Push(Bytes(10, 1));
         ++short_ones;
       } else {
@@ -331,7 +378,8 @@ TEST_F(CardLimitsTest, SoftwareGoesOnWhileHeartbeatsAreMissed) {
   card_.set_time(card_.time() + 10'001);
   Run(20);
   for (uint32_t f = 0; f < 2; ++f) card_.csr().Write(regs::kRegHeartbeat(f), 0);
-  for (uint32_t owner = 0; owner < 20; ++owner) {
+  Run(100);
+  for (uint32_t owner = 0; owner < 20; ++owner) {  // these wait for the end of the walk
     card_.csr().Read(regs::kRegOwnerRxNext(owner), [](uint32_t value) { EXPECT_EQ(value, 0u); });
   }
   ASSERT_TRUE(card_.Settle());
