@@ -1,5 +1,6 @@
 #include "hw/sim/wire.h"
 
+#include <rte_alarm.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
@@ -8,6 +9,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <latch>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
@@ -101,8 +103,19 @@ void Wire::KeepStarted(int64_t now_ns) {
   next_start_ns_ = now_ns + kStartIntervalNs;
   rte_eth_link link;
   if (started_ && (rte_eth_link_get_nowait(port_, &link) < 0 || link.link_status)) return;
-  if (started_) rte_eth_dev_stop(port_);
-  started_ = rte_eth_dev_start(port_) == 0;
+  // On EAL's interrupt thread, which is where a memif shakes hands: another would take away under
+  // it what it works on. This one waits, so that nobody asks a stopped port for packets.
+  struct Attempt {
+    Wire& wire;
+    std::latch done{1};
+  } attempt{*this};
+  const auto restart = [](void* argument) {
+    auto& [wire, done] = *static_cast<Attempt*>(argument);
+    if (wire.started_) rte_eth_dev_stop(wire.port_);
+    wire.started_ = rte_eth_dev_start(wire.port_) == 0;
+    done.count_down();
+  };
+  if (rte_eal_alarm_set(1, restart, &attempt) == 0) attempt.done.wait();
 }
 
 uint16_t Wire::Allowance(int64_t now_ns) {
