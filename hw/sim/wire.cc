@@ -30,6 +30,7 @@ constexpr uint32_t kBufferBytes = RTE_PKTMBUF_HEADROOM + regs::kMaxPacketBytes +
 constexpr uint32_t kXdpBuffers = 8192;
 constexpr uint32_t kXdpBufferBytes = 4096 - 2 * RTE_CACHE_LINE_SIZE - sizeof(rte_mbuf);
 constexpr int64_t kStartIntervalNs = 200'000'000;
+constexpr int64_t kHandshakeNs = 1'000'000'000;
 constexpr int64_t kStuckNs = 10'000'000;
 
 // The file of a memif server's socket; empty if it has none.
@@ -101,10 +102,17 @@ Wire::~Wire() {
 void Wire::KeepStarted(int64_t now_ns) {
   if (!restartable_ || now_ns < next_start_ns_) return;
   next_start_ns_ = now_ns + kStartIntervalNs;
+  if (started_ns_ == 0) started_ns_ = now_ns;
   rte_eth_link link;
-  if (started_ && (rte_eth_link_get_nowait(port_, &link) < 0 || link.link_status)) return;
-  // On EAL's interrupt thread, which is where a memif shakes hands: another would take away under
-  // it what it works on. This one waits, so that nobody asks a stopped port for packets.
+  if (started_ && (rte_eth_link_get_nowait(port_, &link) < 0 || link.link_status)) {
+    was_up_ = true;
+    return;
+  }
+  // A memif that has reached its peer is shaking hands, and DPDK's driver does not bear to be
+  // disturbed.
+  if (started_ && !was_up_ && now_ns < started_ns_ + kHandshakeNs) return;
+  // On EAL's interrupt thread, which is where it does that. This thread waits, so that nobody asks
+  // a stopped port for packets.
   struct Attempt {
     Wire& wire;
     std::latch done{1};
@@ -116,6 +124,8 @@ void Wire::KeepStarted(int64_t now_ns) {
     done.count_down();
   };
   if (rte_eal_alarm_set(1, restart, &attempt) == 0) attempt.done.wait();
+  started_ns_ = now_ns;
+  was_up_ = false;
 }
 
 uint16_t Wire::Allowance(int64_t now_ns) {

@@ -91,6 +91,8 @@ class Wire {
   bool closable_ = true;
   rte_mempool* pool_ = nullptr;
   bool started_ = false;
+  bool was_up_ = false;       // since it was started
+  int64_t started_ns_ = 0;    // 0: not known yet
   bool restartable_ = false;  // a memif client: connects only when it is started
   int64_t next_start_ns_ = 0;
   int64_t last_progress_ns_ = 0;
