@@ -1,6 +1,6 @@
 // Draining and credits: parked packets on their way out, MARKs that wait.
 
-#include "tests/conformance/card_test.h"
+#include "tests/conformance/moving_owner_test.h"
 
 namespace farrier::conformance {
 namespace {
@@ -11,17 +11,8 @@ using testing::SizeIs;
 
 constexpr int64_t kGapNs = 1'000'000;
 
-class DrainTest : public CardTest {
+class DrainTest : public MovingOwnerTest {
  protected:
-  static constexpr Place kOld = {0, 3};
-  static constexpr Place kNew = {1, 5};
-
-  // Owner 1 serves port 7000 at kOld; kNew has no credits yet.
-  void SetUp() override {
-    CardTest::SetUp();
-    Serve(7000, 1, kOld);
-  }
-
   // Holds owner 1 and parks `count` packets; returns their ids.
   std::vector<uint32_t> Park(int count) {
     Hold(1);
