@@ -7,7 +7,8 @@
 
 namespace farrier::sim {
 
-// A bounded queue from one thread to another, without locks. T is copied.
+// A bounded queue from one thread to another, without locks. T is copied. (DPDK's rte_ring orders
+// plain accesses by barriers on x86, which ThreadSanitizer cannot follow.)
 template <typename T>
 class SpscRing {
  public:
