@@ -55,6 +55,20 @@ ThreadClass Current(pid_t tid) {
   }
 }
 
+// Gives back the bandwidth of a thread that is to leave SCHED_DEADLINE. Linux (6.18 at least) does
+// that by itself for a thread that is awake, but leaves a sleeping one's bandwidth taken for good,
+// until nobody gets any: so it is first made too small to count. A thread that leaves by itself is
+// awake, and would be throttled half-way.
+void GiveBackBandwidth(pid_t tid) {
+  if (tid == 0 || tid == gettid() || Current(tid) != ThreadClass::kDeadline) return;
+  constexpr uint64_t kLeastRuntime = 1024;
+  constexpr uint64_t kLongestPeriod = 4 * kSecond;
+  SetAttr(tid, {.policy = kPolicyDeadline,
+                .runtime = kLeastRuntime,
+                .deadline = kLongestPeriod,
+                .period = kLongestPeriod});
+}
+
 // Whether the calling thread may give any class to any thread.
 bool HasSysNice() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -178,10 +192,14 @@ ThreadClassGrant SetThreadClass(pid_t tid, const ThreadClassRequest& request) {
     if (!why.empty()) absl::StrAppend(&grant.why, grant.why.empty() ? "" : "; ", what, ": ", why);
     return !why.empty();
   };
-  const bool granted =
-      (request.best >= ThreadClass::kDeadline &&
-       !refused("SCHED_DEADLINE", TryDeadline(tid, request))) ||
-      (request.best >= ThreadClass::kFifo && !refused("SCHED_FIFO", TryFifo(tid, request)));
+  bool granted = false;
+  if (request.best >= ThreadClass::kDeadline) {
+    granted = !refused("SCHED_DEADLINE", TryDeadline(tid, request));
+  }
+  if (!granted) GiveBackBandwidth(tid);
+  if (!granted && request.best >= ThreadClass::kFifo) {
+    granted = !refused("SCHED_FIFO", TryFifo(tid, request));
+  }
   if (!granted) refused(absl::StrCat("nice ", request.nice), TryNice(tid, request));
   grant.obtained = Current(tid);
   return grant;

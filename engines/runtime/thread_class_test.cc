@@ -210,6 +210,19 @@ TEST(ThreadClassTest, WhenTheBandwidthIsTakenTheNextThreadFallsToFifo) {
   }
 }
 
+// The hazard: Linux does not by itself give back what a thread had that sleeps while it is demoted,
+// and there is no deadline class on the machine any more until it is restarted.
+TEST(ThreadClassTest, DemotingASleepingThreadGivesItsBandwidthBack) {
+  SleepingThread thread;
+  const ThreadClass first = SetThreadClass(thread.tid(), {}).obtained;
+  for (const ThreadClass lower : {ThreadClass::kNice, ThreadClass::kFifo}) {
+    for (long i = 0; i <= sysconf(_SC_NPROCESSORS_ONLN); ++i) {
+      SetThreadClass(thread.tid(), {.best = lower});
+      EXPECT_EQ(SetThreadClass(thread.tid(), {}).obtained, first) << i;
+    }
+  }
+}
+
 TEST(ThreadClassTest, SenselessRequestsAreNamed) {
   SleepingThread thread;
   const auto why = [&thread](const ThreadClassRequest& request) {
