@@ -54,8 +54,8 @@ struct TxMetadata {
 class Packet {
  public:
   Packet() = default;
-  Packet(uint8_t* data, uint32_t length, uint32_t capacity, void* buffer)
-      : data_(data), length_(length), capacity_(capacity), buffer_(buffer) {}
+  Packet(uint8_t* data, uint32_t length, uint32_t capacity, void* buffer, uint32_t headroom = 0)
+      : data_(data), length_(length), capacity_(capacity), headroom_(headroom), buffer_(buffer) {}
   Packet(Packet&& other) noexcept { *this = std::move(other); }
   Packet& operator=(Packet&& other) noexcept {
     rx = other.rx;
@@ -63,6 +63,7 @@ class Packet {
     data_ = std::exchange(other.data_, nullptr);
     length_ = std::exchange(other.length_, 0);
     capacity_ = std::exchange(other.capacity_, 0);
+    headroom_ = std::exchange(other.headroom_, 0);
     buffer_ = std::exchange(other.buffer_, nullptr);
     return *this;
   }
@@ -71,7 +72,31 @@ class Packet {
   const uint8_t* data() const { return data_; }
   uint32_t length() const { return length_; }      // bytes of frame, no FCS, no prefix
   uint32_t capacity() const { return capacity_; }  // bytes that may be written at data()
+  uint32_t headroom() const { return headroom_; }  // bytes that may be written before data()
   void set_length(uint32_t length) { length_ = length; }
+
+  // These move the front of a received packet, which its port knows by buffer() alone; never that
+  // of a reserved one. Offsets in `rx` do not move along. If they return false, nothing changed.
+  //
+  // Makes the frame longer by `bytes`, of unspecified content. False: there is no such headroom.
+  bool Prepend(uint32_t bytes) {
+    if (bytes > headroom_) return false;
+    data_ -= bytes;
+    length_ += bytes;
+    capacity_ += bytes;
+    headroom_ -= bytes;
+    return true;
+  }
+  // Takes `bytes` off the front, which become headroom. False: the frame is shorter than that.
+  bool TrimFront(uint32_t bytes) {
+    if (bytes > length_) return false;
+    data_ += bytes;
+    length_ -= bytes;
+    capacity_ -= bytes;
+    headroom_ += bytes;
+    return true;
+  }
+
   std::span<const uint8_t> bytes() const { return {data_, length_}; }
   bool empty() const { return buffer_ == nullptr; }
   void* buffer() const { return buffer_; }  // the port's own handle
@@ -83,6 +108,7 @@ class Packet {
   uint8_t* data_ = nullptr;
   uint32_t length_ = 0;
   uint32_t capacity_ = 0;
+  uint32_t headroom_ = 0;
   void* buffer_ = nullptr;
 };
 

@@ -60,7 +60,7 @@ size_t CardPort::RxBurst(std::span<runtime::Packet> out) {
     }
     const auto frame = static_cast<uint32_t>(buffer->bytes.size()) - regs::kPrefixBytes;
     uint8_t* data = buffer->bytes.data() + regs::kPrefixBytes;
-    out[n] = runtime::Packet(data, frame, frame, buffer.release());
+    out[n] = runtime::Packet(data, frame, frame, buffer.release(), regs::kPrefixBytes);
     out[n++].rx = metadata;
   }
   return n;

@@ -69,6 +69,19 @@ TEST(CardPort, APacketWithoutACreditIsDroppedAndCounted) {
   port.Release(out);
 }
 
+TEST(CardPort, ThePrefixIsHeadroomOfWhatIsReceived) {
+  FakeCard card;
+  CardPort port(card, kOptions);
+  port.Deliver(kPlace.second, RxPacketBytes({}));
+  std::array<runtime::Packet, 1> out;
+  ASSERT_EQ(port.RxBurst(out), 1u);
+  ASSERT_TRUE(out[0].Prepend(regs::kPrefixBytes));
+  std::fill_n(out[0].data(), out[0].length(), uint8_t{0xEE});
+  EXPECT_FALSE(out[0].Prepend(1));
+  port.Release(out);
+  EXPECT_EQ(card.credits[kPlace], 5u) << "its buffer goes back to the card";
+}
+
 TEST(CardPort, MarksAreSwallowedAndRemembered) {
   FakeCard card;
   CardPort port(card, kOptions);

@@ -60,7 +60,8 @@ void EthdevPort::ReceiveFrom(uint32_t queue, std::span<runtime::Packet> out, siz
         continue;
       }
       const auto frame = static_cast<uint32_t>(bytes.size()) - regs::kPrefixBytes;
-      out[n] = runtime::Packet(Bytes(mbuf) + regs::kPrefixBytes, frame, frame, mbuf);
+      out[n] =
+          runtime::Packet(Bytes(mbuf) + regs::kPrefixBytes, frame, frame, mbuf, regs::kPrefixBytes);
       out[n++].rx = metadata;
     }
     if (got.size() < wanted && early.begin == early.end) return;

@@ -97,7 +97,8 @@ size_t EmbeddedPort::RxBurst(std::span<runtime::Packet> out) {
       continue;
     }
     const uint32_t frame = buffer->length - static_cast<uint32_t>(regs::kPrefixBytes);
-    out[n] = runtime::Packet(buffer->bytes.data() + regs::kPrefixBytes, frame, frame, buffer);
+    out[n] = runtime::Packet(buffer->bytes.data() + regs::kPrefixBytes, frame, frame, buffer,
+                             regs::kPrefixBytes);
     out[n++].rx = metadata;
   }
   if (swallowed) wake_card_();
