@@ -2,7 +2,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "engines/runtime/sleeping_group.h"
+#include "engines/runtime/engine_group.h"
 
 namespace farrier::runtime {
 namespace {
@@ -21,9 +21,15 @@ class IdleEngine final : public Engine {
 void BM_MailboxRoundTripToSleepingEngine(benchmark::State& state) {
   MonotonicClock clock;
   auto mailbox = Mailbox::Create(clock);
-  auto group = StartSleepingGroup({.name = "bench", .clock = &clock, .cpu_clock = &clock});
+  const CycleClock cycles;
+  const KernelThreadMeter meter;
+  auto topology = ReadCpuTopology("");
+  if (!topology.ok()) return state.SkipWithError("this machine's CPUs cannot be told");
+  auto group = EngineGroup::Start(
+      "bench", {},
+      {.clock = &clock, .cycles = &cycles, .meter = &meter, .topology = *std::move(topology)});
   IdleEngine engine;
-  if (!mailbox.ok() || !group.ok() || !(*group)->Add(engine, **mailbox).ok()) {
+  if (!mailbox.ok() || !group.ok() || !(*group)->Add(engine, **mailbox, "idle").ok()) {
     return state.SkipWithError("the group did not start");
   }
   for (auto _ : state) {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engines/runtime/sleeping_group.h"
+#include "engines/runtime/cpu_topology.h"
 
 namespace farrier::host {
 namespace {
@@ -20,10 +20,14 @@ absl::StatusOr<std::unique_ptr<EngineUnit>> EngineUnit::Create(pony::EngineOptio
   absl::StatusOr<std::unique_ptr<runtime::Mailbox>> mailbox = runtime::Mailbox::Create(clock);
   if (!mailbox.ok()) return mailbox.status();
   unit->mailbox_ = *std::move(mailbox);
+  absl::StatusOr<runtime::CpuTopology> topology = runtime::ReadCpuTopology("");
+  if (!topology.ok()) return topology.status();
   absl::StatusOr<std::unique_ptr<runtime::EngineGroup>> group =
-      runtime::StartSleepingGroup({.name = absl::StrCat("pony-", unit->id()),
-                                   .clock = &clock,
-                                   .cpu_clock = &unit->cpu_clock_,
+      runtime::EngineGroup::Start(absl::StrCat("pony-", unit->id()), {},
+                                  {.clock = &clock,
+                                   .cycles = &unit->cycles_,
+                                   .meter = &unit->meter_,
+                                   .topology = *std::move(topology),
                                    .control_timeout = kMailboxTimeout});
   if (!group.ok()) return group.status();
   unit->group_ = *std::move(group);
@@ -47,7 +51,7 @@ absl::Status EngineUnit::Start(uint16_t generation, std::optional<driver::TxCell
   }
   port_.SetGeneration(generation, cells);
   generation_ = generation;
-  absl::Status status = group_->Add(*engine_, *mailbox_);
+  absl::Status status = group_->Add(*engine_, *mailbox_, absl::StrCat("pony", id()));
   running_ = status.ok();
   return status;
 }
@@ -82,8 +86,8 @@ void EngineUnit::Reset(uint32_t epoch, uint64_t seed) {
 
 runtime::Nanoseconds EngineUnit::CpuTime() {
   if (!running_) return cpu_before_;
-  absl::StatusOr<runtime::EngineUsage> usage = group_->Usage(*engine_);
-  return cpu_before_ + (usage.ok() ? usage->cpu : 0);
+  absl::StatusOr<runtime::EngineReport> report = group_->Report(*engine_);
+  return cpu_before_ + (report.ok() ? report->cpu : 0);
 }
 
 }  // namespace farrier::host

@@ -57,7 +57,8 @@ class EngineUnit {
   pony::EngineOptions options_;
   driver::OwnerPort& port_;
   const runtime::Clock& clock_;
-  const runtime::ThreadCpuClock cpu_clock_;
+  const runtime::CycleClock cycles_;
+  const runtime::KernelThreadMeter meter_;
   std::unique_ptr<runtime::Mailbox> mailbox_;
   std::unique_ptr<pony::PonyEngine> engine_;
   std::unique_ptr<runtime::EngineGroup> group_;  // gone before the engine

@@ -3,17 +3,11 @@
 #include <ctime>
 
 namespace farrier::runtime {
-namespace {
 
-Nanoseconds Read(clockid_t id) {
+Nanoseconds MonotonicClock::Now() const {
   timespec ts;
-  clock_gettime(id, &ts);
+  clock_gettime(CLOCK_MONOTONIC, &ts);
   return ts.tv_sec * kSecond + ts.tv_nsec;
 }
-
-}  // namespace
-
-Nanoseconds MonotonicClock::Now() const { return Read(CLOCK_MONOTONIC); }
-Nanoseconds ThreadCpuClock::Now() const { return Read(CLOCK_THREAD_CPUTIME_ID); }
 
 }  // namespace farrier::runtime

@@ -26,12 +26,6 @@ class MonotonicClock final : public Clock {
   Nanoseconds Now() const override;
 };
 
-// CPU time used by the calling thread (CLOCK_THREAD_CPUTIME_ID): for accounting only.
-class ThreadCpuClock final : public Clock {
- public:
-  Nanoseconds Now() const override;
-};
-
 // A clock that stands still until it is told. One thread.
 class ManualClock final : public Clock {
  public:

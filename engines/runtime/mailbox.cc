@@ -1,96 +1,149 @@
 #include "engines/runtime/mailbox.h"
 
-#include <poll.h>
+#include <linux/futex.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <ctime>
 
+#include "engines/runtime/cpu_relax.h"
+
 namespace farrier::runtime {
 namespace {
 
-void Signal(int event_fd) {
-  const uint64_t one = 1;
-  // Fails only when the counter would overflow, and then the reader is awake anyway.
-  [[maybe_unused]] ssize_t written = write(event_fd, &one, sizeof(one));
+// Looks that a poster takes before it sleeps: about what falling asleep and being woken costs.
+constexpr int kSpins = 400;
+
+void FutexWait(std::atomic<uint32_t>& word, uint32_t value, const timespec* timeout) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, timeout, nullptr, 0);
+}
+
+void FutexWakeAll(std::atomic<uint32_t>& word) {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Mailbox>> Mailbox::Create(const Clock& clock) {
   const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  const int done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd < 0 || done_fd < 0) {
-    const absl::Status status = absl::ErrnoToStatus(errno, "eventfd for a mailbox");
-    if (wake_fd >= 0) close(wake_fd);
-    return status;
-  }
-  return std::unique_ptr<Mailbox>(new Mailbox(clock, wake_fd, done_fd));
+  if (wake_fd < 0) return absl::ErrnoToStatus(errno, "eventfd for a mailbox");
+  return std::unique_ptr<Mailbox>(new Mailbox(clock, wake_fd));
 }
 
-Mailbox::~Mailbox() {
-  close(wake_fd_);
-  close(done_fd_);
-}
+Mailbox::~Mailbox() { close(wake_fd_); }
 
 absl::Status Mailbox::Run(absl::FunctionRef<void()> closure, Nanoseconds timeout) {
-  std::lock_guard<std::mutex> lock(posters_);
   const Nanoseconds now = clock_.Now();
   Nanoseconds deadline = timeout < kNever - now ? now + timeout : kNever;
+  if (absl::Status claimed = Claim(deadline); !claimed.ok()) return claimed;
   closure_ = &closure;
-  // Posting and the look at closed_ pair with Close: at least one side sees the other.
-  state_.store(State::kPosted);
-  if (closed_.load() && Withdraw()) return absl::UnavailableError("the engine is not running");
-  Signal(wake_fd_);
-  while (!AwaitDone(deadline)) {
-    if (Withdraw()) {
-      return absl::DeadlineExceededError("the engine did not look into its mailbox in time");
+  // Posting and the look at closed_ pair with Close, posting and the look at asleep_ with
+  // PrepareSleep: at least one side sees the other.
+  Change(kClaimed, kPosted);
+  if (closed_.load() && Change(kPosted, kFree)) {
+    return absl::UnavailableError("the engine is not running");
+  }
+  Wake();
+  for (;;) {
+    const uint32_t state = state_.load(std::memory_order_acquire);
+    switch (state & ~kAwaited) {
+      case kDone:
+        End(kFree);
+        return absl::OkStatus();
+      case kThrew:
+        End(kFree);
+        return absl::InternalError("what was posted to the engine threw an exception");
+      case kRefused:
+        End(kFree);
+        return absl::UnavailableError("the engine was stopped");
+      default:
+        break;
     }
-    deadline = kNever;
+    if (deadline != kNever && clock_.Now() >= deadline) {
+      if (Change(kPosted, kFree)) {
+        return absl::DeadlineExceededError("the engine did not look into its mailbox in time");
+      }
+      deadline = kNever;  // it has begun
+    }
+    AwaitChange(state, deadline);
   }
-  if (state_.exchange(State::kFree) == State::kRefused) {
-    return absl::UnavailableError("the engine was stopped");
-  }
-  return absl::OkStatus();
 }
 
-bool Mailbox::Withdraw() {
-  State expected = State::kPosted;
-  return state_.compare_exchange_strong(expected, State::kFree);
+absl::Status Mailbox::Claim(Nanoseconds deadline) {
+  for (;;) {
+    if (closed_.load()) return absl::UnavailableError("the engine is not running");
+    const uint32_t state = state_.load(std::memory_order_acquire);
+    if (Change(kFree, kClaimed)) return absl::OkStatus();
+    if (deadline != kNever && clock_.Now() >= deadline) {
+      return absl::DeadlineExceededError("others kept the engine's mailbox full");
+    }
+    AwaitChange(state, deadline);
+  }
 }
 
-bool Mailbox::AwaitDone(Nanoseconds deadline) {
-  while (true) {
-    uint64_t count;
-    if (read(done_fd_, &count, sizeof(count)) == sizeof(count)) return true;
-    timespec left{};
-    if (deadline != kNever) {
-      const Nanoseconds now = clock_.Now();
-      if (now >= deadline) return false;
-      left = {.tv_sec = (deadline - now) / kSecond, .tv_nsec = (deadline - now) % kSecond};
-    }
-    pollfd done{.fd = done_fd_, .events = POLLIN, .revents = 0};
-    ppoll(&done, 1, deadline == kNever ? nullptr : &left, nullptr);
+// Whoever sleeps goes on sleeping, but for the changes that end a turn.
+bool Mailbox::Change(State from, State to) {
+  const bool ends_turn = to == kFree || to == kRefused;
+  uint32_t state = from;
+  while (!state_.compare_exchange_weak(
+      state, ends_turn ? uint32_t{to} : (state & kAwaited) | uint32_t{to})) {
+    if ((state & ~kAwaited) != from) return false;
   }
+  if (ends_turn && (state & kAwaited) != 0) FutexWakeAll(state_);
+  return true;
+}
+
+void Mailbox::End(State result) {
+  if ((state_.exchange(result) & kAwaited) != 0) FutexWakeAll(state_);
+}
+
+// Returns when the state is not `state` any more, at the deadline, or earlier.
+void Mailbox::AwaitChange(uint32_t state, Nanoseconds deadline) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (state_.load(std::memory_order_acquire) != state) return;
+    CpuRelax();
+  }
+  timespec left{};
+  if (deadline != kNever) {
+    const Nanoseconds now = clock_.Now();
+    if (now >= deadline) return;
+    left = {.tv_sec = (deadline - now) / kSecond, .tv_nsec = (deadline - now) % kSecond};
+  }
+  const uint32_t awaited = state | kAwaited;
+  if (state != awaited && !state_.compare_exchange_strong(state, awaited)) return;
+  FutexWait(state_, awaited, deadline == kNever ? nullptr : &left);
 }
 
 void Mailbox::Open() { closed_.store(false); }
 
-bool Mailbox::RunPending() {
-  if (state_.load(std::memory_order_relaxed) != State::kPosted) return false;
-  State expected = State::kPosted;
-  if (!state_.compare_exchange_strong(expected, State::kRunning)) return false;
-  (*closure_)();
-  state_.store(State::kDone);
-  Signal(done_fd_);
+void Mailbox::Close() {
+  closed_.store(true);
+  Change(kPosted, kRefused);
+}
+
+bool Mailbox::RunPosted() {
+  if (!Change(kPosted, kRunning)) return false;
+  State result = kDone;
+  try {
+    (*closure_)();
+  } catch (...) {
+    result = kThrew;
+  }
+  End(result);
   return true;
 }
 
-void Mailbox::Close() {
-  closed_.store(true);
-  State expected = State::kPosted;
-  if (state_.compare_exchange_strong(expected, State::kRefused)) Signal(done_fd_);
+bool Mailbox::PrepareSleep() {
+  asleep_.store(true);
+  return (state_.load() & ~kAwaited) != kPosted;
+}
+
+void Mailbox::Wake() {
+  if (!asleep_.load() || !asleep_.exchange(false)) return;
+  // Fails only when the counter would overflow, and then the reader is awake anyway.
+  [[maybe_unused]] const int written = eventfd_write(wake_fd_, 1);
 }
 
 }  // namespace farrier::runtime

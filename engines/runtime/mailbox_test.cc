@@ -77,6 +77,7 @@ TEST_F(MailboxTest, AwaitsAClosureThatHasBegunBeyondTheDeadline) {
 
 TEST_F(MailboxTest, ClosingSendsAWaitingPosterAway) {
   mailbox_->Open();
+  ASSERT_TRUE(mailbox_->PrepareSleep());
   bool ran = false;
   absl::Status status;
   std::thread poster([&] { status = mailbox_->Run([&] { ran = true; }, kNever); });
@@ -86,6 +87,56 @@ TEST_F(MailboxTest, ClosingSendsAWaitingPosterAway) {
   poster.join();
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_FALSE(ran);
+}
+
+TEST_F(MailboxTest, OnlyASleeperIsWoken) {
+  mailbox_->Open();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(mailbox_->Run([] {}, kMicrosecond)));
+  pollfd wake{.fd = mailbox_->wake_fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&wake, 1, 0), 0);
+  ASSERT_TRUE(mailbox_->PrepareSleep());
+  EXPECT_TRUE(absl::IsDeadlineExceeded(mailbox_->Run([] {}, kMicrosecond)));
+  EXPECT_EQ(poll(&wake, 1, 0), 1);
+}
+
+TEST_F(MailboxTest, NobodySleepsOnWhatIsPostedAlready) {
+  mailbox_->Open();
+  absl::Status status;
+  std::thread poster([&] { status = mailbox_->Run([] {}, kNever); });
+  while (mailbox_->PrepareSleep()) std::this_thread::yield();
+  mailbox_->EndSleep();
+  EXPECT_TRUE(mailbox_->RunPending());
+  poster.join();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(MailboxTest, TellsThePosterWhatThrew) {
+  mailbox_->Open();
+  absl::Status status;
+  std::thread poster([&] { status = mailbox_->Run([] { throw 1; }, kNever); });
+  while (!mailbox_->RunPending()) std::this_thread::yield();
+  poster.join();
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+}
+
+TEST_F(MailboxTest, PostersBehindAFullMailboxHaveADeadlineToo) {
+  mailbox_->Open();
+  std::atomic<bool> running = false, end = false;
+  std::thread first([&] {
+    const auto slow = [&] {
+      running = true;
+      while (!end) std::this_thread::yield();
+    };
+    EXPECT_TRUE(mailbox_->Run(slow, kNever).ok());
+  });
+  std::thread engine([&] {
+    while (!mailbox_->RunPending()) std::this_thread::yield();
+  });
+  while (!running) std::this_thread::yield();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(mailbox_->Run([] {}, kMillisecond)));
+  end = true;
+  first.join();
+  engine.join();
 }
 
 TEST_F(MailboxTest, ReopensAfterARefusal) {

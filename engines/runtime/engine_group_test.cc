@@ -1,4 +1,4 @@
-#include "engines/runtime/sleeping_group.h"
+#include "engines/runtime/engine_group.h"
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
@@ -62,12 +62,20 @@ class DoorbellEngine final : public Engine {
   const int doorbell_;
 };
 
-class SleepingGroupTest : public testing::Test {
+class EngineGroupTest : public testing::TestWithParam<GroupMode> {
  protected:
-  void SetUp() override { group_ = *StartSleepingGroup(Options()); }
+  void SetUp() override { group_ = Start(GetParam()); }
 
-  SleepingGroupOptions Options() {
-    return {.name = "group", .clock = &clock_, .cpu_clock = &cpu_clock_};
+  GroupEnvironment Environment() {
+    GroupEnvironment environment;
+    environment.clock = &clock_;
+    environment.cycles = &cycles_;
+    environment.meter = &meter_;
+    environment.topology = *ReadCpuTopology("");
+    return environment;
+  }
+  std::unique_ptr<EngineGroup> Start(GroupMode mode) {
+    return *EngineGroup::Start("group", {.mode = mode}, Environment());
   }
 
   template <typename Condition>
@@ -81,37 +89,42 @@ class SleepingGroupTest : public testing::Test {
   }
 
   MonotonicClock clock_;
-  ThreadCpuClock cpu_clock_;
+  CycleClock cycles_;
+  KernelThreadMeter meter_;
   DoorbellEngine engine_;
   std::unique_ptr<Mailbox> mailbox_ = *Mailbox::Create(clock_);
   std::unique_ptr<EngineGroup> group_;  // ends first
 };
 
-TEST_F(SleepingGroupTest, PollsWhatItWasGiven) {
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
+TEST_P(EngineGroupTest, PollsWhatItWasGiven) {
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
   engine_.Ring(1000);
   EXPECT_TRUE(Eventually([&] { return engine_.total == 1000; }));
 }
 
-TEST_F(SleepingGroupTest, SleepsWhenIdleAndWakesByDoorbell) {
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
+TEST_P(EngineGroupTest, SleepsWhenIdleAndWakesByDoorbell) {
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_LT(group_->Usage(engine_)->polls, 100u);
+  if (GetParam() != GroupMode::kDedicating) {
+    EXPECT_LT(group_->Report(engine_)->polls, 1000u);
+  }
   engine_.Ring(1);
   EXPECT_TRUE(Eventually([&] { return engine_.total == 1; }));
 }
 
-TEST_F(SleepingGroupTest, WakesAtTheEnginesDeadline) {
+TEST_P(EngineGroupTest, WakesAtTheEnginesDeadline) {
   engine_.deadline = clock_.Now() + 30 * kMillisecond;
   const Nanoseconds due = engine_.deadline;
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
   ASSERT_TRUE(Eventually([&] { return engine_.fired == 1; }));
   EXPECT_GE(clock_.Now(), due);
-  EXPECT_LT(group_->Usage(engine_)->polls, 200u);
+  if (GetParam() != GroupMode::kDedicating) {
+    EXPECT_LT(group_->Report(engine_)->polls, 1000u);
+  }
 }
 
-TEST_F(SleepingGroupTest, AMailboxWakesASleepingEngine) {
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
+TEST_P(EngineGroupTest, AMailboxWakesASleepingEngine) {
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
   for (int i = 0; i < 20; ++i) {
     if (i % 4 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     std::thread::id thread;
@@ -120,8 +133,8 @@ TEST_F(SleepingGroupTest, AMailboxWakesASleepingEngine) {
   }
 }
 
-TEST_F(SleepingGroupTest, ARemovedEngineIsLeftAlone) {
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
+TEST_P(EngineGroupTest, ARemovedEngineIsLeftAlone) {
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
   engine_.Ring(10);
   ASSERT_TRUE(group_->Remove(engine_).ok());
   const uint64_t polls = engine_.polls;
@@ -133,8 +146,8 @@ TEST_F(SleepingGroupTest, ARemovedEngineIsLeftAlone) {
   EXPECT_TRUE(absl::IsUnavailable(mailbox_->Run([] {}, kPatience)));
 }
 
-TEST_F(SleepingGroupTest, AnEngineMovesBetweenGroupsUnderTraffic) {
-  auto other = *StartSleepingGroup(Options());
+TEST_P(EngineGroupTest, AnEngineMovesBetweenGroupsUnderTraffic) {
+  auto other = Start(GetParam());
   std::atomic<bool> end = false;
   std::atomic<int> rung = 0;
   std::thread traffic([&] {
@@ -152,7 +165,7 @@ TEST_F(SleepingGroupTest, AnEngineMovesBetweenGroupsUnderTraffic) {
   });
   for (int i = 0; i < 100; ++i) {
     EngineGroup& group = i % 2 == 0 ? *group_ : *other;
-    ASSERT_TRUE(group.Add(engine_, *mailbox_).ok());
+    ASSERT_TRUE(group.Add(engine_, *mailbox_, "engine").ok());
     if (i % 8 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ASSERT_TRUE(group.Remove(engine_).ok());
     EXPECT_NE(engine_.touched, std::this_thread::get_id());  // reads what the thread wrote last
@@ -160,99 +173,86 @@ TEST_F(SleepingGroupTest, AnEngineMovesBetweenGroupsUnderTraffic) {
   end = true;
   traffic.join();
   control.join();
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
   EXPECT_TRUE(Eventually([&] { return engine_.total == rung; }));
 }
 
-TEST_F(SleepingGroupTest, AnIdleEngineDoesNotSleepWhileItsNeighborHasWork) {
+TEST_P(EngineGroupTest, AnIdleEngineDoesNotSleepWhileItsNeighborHasWork) {
   DoorbellEngine neighbor;
   auto mailbox = *Mailbox::Create(clock_);
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
-  ASSERT_TRUE(group_->Add(neighbor, *mailbox).ok());
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
+  ASSERT_TRUE(group_->Add(neighbor, *mailbox, "neighbor").ok());
   neighbor.Ring(100'000);
   engine_.Ring(1);
   EXPECT_TRUE(Eventually([&] { return neighbor.total == 100'000 && engine_.total == 1; }));
   ASSERT_TRUE(group_->Remove(neighbor).ok());
 }
 
-TEST_F(SleepingGroupTest, TellsAStrangerAndATwin) {
+TEST_P(EngineGroupTest, TellsAStrangerAndATwin) {
   EXPECT_TRUE(absl::IsNotFound(group_->Remove(engine_)));
-  EXPECT_TRUE(absl::IsNotFound(group_->Usage(engine_).status()));
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(group_->Add(engine_, *mailbox_)));
+  EXPECT_TRUE(absl::IsNotFound(group_->Report(engine_).status()));
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(group_->Add(engine_, *mailbox_, "engine")));
 }
 
-TEST_F(SleepingGroupTest, AccountsCpuTimeToWhoUsedIt) {
+TEST_P(EngineGroupTest, AccountsCpuTimeToWhoUsedIt) {
+  group_ = *EngineGroup::Start("group", {.mode = GetParam(), .threads = 1}, Environment());
   DoorbellEngine idle;
   auto mailbox = *Mailbox::Create(clock_);
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
-  ASSERT_TRUE(group_->Add(idle, *mailbox).ok());
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
+  ASSERT_TRUE(group_->Add(idle, *mailbox, "idle").ok());
   ASSERT_TRUE(mailbox_
                   ->Run(
                       [&] {
-                        ThreadCpuClock cpu;
-                        const Nanoseconds end = cpu.Now() + 20 * kMillisecond;
-                        while (cpu.Now() < end) {
+                        const Nanoseconds end = meter_.CpuTime() + 20 * kMillisecond;
+                        while (meter_.CpuTime() < end) {
                         }
                       },
                       kPatience)
                   .ok());
-  EXPECT_GE(group_->Usage(engine_)->cpu, 19 * kMillisecond);
-  EXPECT_LT(group_->Usage(idle)->cpu, 10 * kMillisecond);
+  EXPECT_GE(group_->Report(engine_)->cpu, 19 * kMillisecond);
+  EXPECT_LT(group_->Report(idle)->cpu, 10 * kMillisecond);
   ASSERT_TRUE(group_->Remove(idle).ok());
 }
 
-TEST_F(SleepingGroupTest, AnEngineThatHangsIsAnErrorNotAHang) {
-  SleepingGroupOptions options = Options();
-  options.control_timeout = 10 * kMillisecond;
-  auto group = *StartSleepingGroup(options);
-  ASSERT_TRUE(group->Add(engine_, *mailbox_).ok());
-  std::atomic<bool> hung = true;
-  std::thread poster([&] {
-    EXPECT_TRUE(mailbox_
-                    ->Run(
-                        [&] {
-                          while (hung) std::this_thread::yield();
-                        },
-                        kPatience)
-                    .ok());
-  });
-  // Once it hangs, nothing gets through any more.
-  EXPECT_TRUE(Eventually([&] { return absl::IsDeadlineExceeded(group->Usage(engine_).status()); }));
-  EXPECT_TRUE(absl::IsDeadlineExceeded(group->Remove(engine_)));
-  hung = false;
-  poster.join();
-  EXPECT_TRUE(Eventually([&] { return group->Remove(engine_).ok(); }));
-}
-
-TEST_F(SleepingGroupTest, EndsWithEnginesStillInIt) {
-  ASSERT_TRUE(group_->Add(engine_, *mailbox_).ok());
+TEST_P(EngineGroupTest, EndsWithEnginesStillInIt) {
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
   group_.reset();
   EXPECT_TRUE(absl::IsUnavailable(mailbox_->Run([] {}, kPatience)));
 }
 
-TEST_F(SleepingGroupTest, RunsItsHooksOnItsThread) {
+TEST_P(EngineGroupTest, RunsItsHooksOnEachThread) {
   std::atomic<int> started = 0, ended = 0;
-  SleepingGroupOptions options = Options();
-  options.on_thread_start = [&] {
+  GroupEnvironment environment = Environment();
+  environment.on_thread_start = [&] {
     ++started;
     return absl::OkStatus();
   };
-  options.on_thread_end = [&] { ++ended; };
-  auto group = *StartSleepingGroup(options);
-  EXPECT_EQ(started, 1);
+  environment.on_thread_end = [&] { ++ended; };
+  auto group = *EngineGroup::Start("group", {.mode = GetParam()}, environment);
+  ASSERT_TRUE(group->Add(engine_, *mailbox_, "engine").ok());
+  EXPECT_EQ(started, static_cast<int>(group->Report().threads.size()));
   EXPECT_EQ(ended, 0);
   group.reset();
-  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(ended, started);
 }
 
-TEST_F(SleepingGroupTest, FailsToStartAsItsHookSays) {
-  SleepingGroupOptions options = Options();
-  options.on_thread_start = [] { return absl::ResourceExhaustedError("no more lcores"); };
-  options.on_thread_end = [] { ADD_FAILURE(); };
-  EXPECT_TRUE(absl::IsResourceExhausted(StartSleepingGroup(options).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(StartSleepingGroup({.name = "timeless"}).status()));
+TEST_P(EngineGroupTest, FailsToStartAsItsHookSays) {
+  GroupEnvironment environment = Environment();
+  environment.on_thread_start = [] { return absl::ResourceExhaustedError("no more lcores"); };
+  environment.on_thread_end = [] { ADD_FAILURE(); };
+  auto group = EngineGroup::Start("group", {.mode = GetParam()}, environment);
+  // A thread per engine comes with the engine.
+  const absl::Status status =
+      group.ok() ? (*group)->Add(engine_, *mailbox_, "engine") : group.status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_TRUE(absl::IsInvalidArgument(EngineGroup::Start("timeless", {}, {}).status()));
 }
+
+INSTANTIATE_TEST_SUITE_P(Modes, EngineGroupTest,
+                         testing::Values(GroupMode::kDedicating, GroupMode::kSpreading,
+                                         GroupMode::kCompacting),
+                         [](const auto& test) { return std::string(ToString(test.param)); });
 
 }  // namespace
 }  // namespace farrier::runtime

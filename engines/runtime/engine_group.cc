@@ -1,0 +1,504 @@
+#include "engines/runtime/engine_group.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "engines/runtime/stuck_detector.h"
+
+namespace farrier::runtime {
+namespace {
+
+constexpr Nanoseconds kTick = 10 * kMillisecond;
+constexpr Nanoseconds kTellOverrunsEvery = kSecond;
+constexpr Nanoseconds kReportPatience = 20 * kMillisecond;
+
+double Milliseconds(Nanoseconds time) { return static_cast<double>(time) / kMillisecond; }
+
+// CPU time of another thread.
+Nanoseconds CpuTime(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+// Whether the thread sleeps, rather than runs or waits for a CPU: proc(5), the state in
+// /proc/.../stat, behind the name in parentheses.
+bool Sleeps(pid_t tid) {
+  std::ifstream stat(absl::StrCat("/proc/self/task/", tid, "/stat"));
+  std::string line;
+  std::getline(stat, line);
+  const size_t name_end = line.rfind(')');
+  return name_end != std::string::npos && name_end + 2 < line.size() && line[name_end + 2] != 'R';
+}
+
+}  // namespace
+
+struct EngineGroup::Thread {
+  Thread(std::unique_ptr<Worker> thread_worker, Nanoseconds hang_limit)
+      : worker(std::move(thread_worker)), stuck(hang_limit) {}
+  std::unique_ptr<Worker> worker;
+  StuckDetector stuck;
+  StarvationGuard starvation;
+  std::atomic<uint64_t> throttled{0};
+  bool demoted = false;
+};
+
+struct EngineGroup::Member {
+  Member(std::string name, Engine& engine, Mailbox& mailbox, int engine_weight)
+      : slot(std::move(name), engine, mailbox, engine_weight), weight(engine_weight) {}
+  EngineSlot slot;
+  const int weight;
+  // The watchdog's: what has been told already.
+  EngineCondition told = EngineCondition::kRunning;
+  uint64_t overruns_told = 0;
+  Nanoseconds overruns_told_at = 0;
+};
+
+// The threads of one set of options. Threads end first.
+struct EngineGroup::Formation {
+  GroupOptions options;
+  std::vector<int> cores;
+  std::unique_ptr<Compaction> compaction;
+  std::vector<std::unique_ptr<Thread>> threads;
+};
+
+absl::StatusOr<std::unique_ptr<EngineGroup>> EngineGroup::Start(std::string name,
+                                                                GroupOptions options,
+                                                                GroupEnvironment environment) {
+  if (environment.clock == nullptr || environment.cycles == nullptr ||
+      environment.meter == nullptr) {
+    return absl::InvalidArgumentError("an engine group needs clock, cycles and meter");
+  }
+  auto group =
+      std::unique_ptr<EngineGroup>(new EngineGroup(std::move(name), std::move(environment)));
+  absl::StatusOr<std::unique_ptr<Ticker>> watchdog =
+      Ticker::Start({.name = absl::StrCat(group->name_, "-watch"),
+                     .period = kTick,
+                     // Ahead of the threads that it watches.
+                     .thread_class = {.best = ThreadClass::kFifo, .fifo_priority = 11},
+                     .tick = [group = group.get()] { return group->Inspect(); }});
+  if (!watchdog.ok()) return watchdog.status();
+  group->watchdog_ = *std::move(watchdog);
+  absl::StatusOr<std::unique_ptr<Formation>> formation = group->Form(options);
+  if (!formation.ok()) return formation.status();
+  {
+    std::lock_guard<std::mutex> tables(group->tables_);
+    group->formation_ = *std::move(formation);
+  }
+  return group;
+}
+
+EngineGroup::EngineGroup(std::string name, GroupEnvironment environment)
+    : name_(std::move(name)), environment_(std::move(environment)) {}
+
+EngineGroup::~EngineGroup() {
+  for (const std::unique_ptr<Member>& member : members_) TakeOut(*member).IgnoreError();
+  std::vector<std::unique_ptr<Formation>> formations;
+  {
+    std::lock_guard<std::mutex> tables(tables_);
+    formations = std::move(retired_);
+    if (formation_ != nullptr) formations.push_back(std::move(formation_));
+  }
+  for (std::unique_ptr<Formation>& formation : formations) End(std::move(formation));
+  watchdog_.reset();  // until here threads wake it
+}
+
+// ---- Threads.
+
+absl::StatusOr<std::unique_ptr<Worker>> EngineGroup::MakeWorker(const Formation& formation,
+                                                                std::vector<int> cores) {
+  const GroupOptions& options = formation.options;
+  const int number = next_thread_.fetch_add(1);
+  WorkerOptions worker{.name = absl::StrCat(name_, "-", number),
+                       .number = number,
+                       .clock = environment_.clock,
+                       .loop = {.cycles = environment_.cycles,
+                                .meter = environment_.meter,
+                                .poll_limit = options.poll_limit},
+                       .cpus = std::move(cores),
+                       .node = options.node,
+                       .thread_class = ThreadClassOf(options),
+                       .sleeps = options.mode != GroupMode::kDedicating,
+                       .max_spin = options.max_spin,
+                       .on_wake = [this] { watchdog_->Wake(); },
+                       .on_thread_start = environment_.on_thread_start,
+                       .on_thread_end = environment_.on_thread_end};
+  return Worker::Create(std::move(worker));
+}
+
+absl::StatusOr<std::unique_ptr<EngineGroup::Formation>> EngineGroup::Form(
+    const GroupOptions& options) {
+  if (absl::Status valid = Validate(options); !valid.ok()) return valid;
+  absl::StatusOr<std::vector<int>> cores =
+      ChooseCpus(environment_.topology, options.cores, options.node);
+  if (!cores.ok()) return cores.status();
+  auto formation = std::make_unique<Formation>();
+  formation->options = options;
+  formation->cores = *std::move(cores);
+  if (options.mode == GroupMode::kSpreading) {
+    // Threads come with their engines.
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (absl::Status added = AddThread(*formation, formation->cores).status(); !added.ok()) {
+        return added;
+      }
+    }
+    return formation;
+  }
+  const size_t count = options.threads > 0 ? options.threads : formation->cores.size();
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<Worker*> peers;
+  for (size_t i = 0; i < count; ++i) {
+    std::vector<int> own = formation->cores;
+    if (options.mode == GroupMode::kDedicating) own = {own[i % own.size()]};
+    absl::StatusOr<std::unique_ptr<Worker>> worker = MakeWorker(*formation, std::move(own));
+    if (!worker.ok()) return worker.status();
+    workers.push_back(*std::move(worker));
+    peers.push_back(workers.back().get());
+  }
+  if (options.mode == GroupMode::kCompacting) {
+    formation->compaction = std::make_unique<Compaction>(options.delay_target);
+    for (Worker* worker : peers) worker->SetPeers(peers, *formation->compaction);
+  }
+  for (std::unique_ptr<Worker>& worker : workers) {
+    if (absl::Status started = worker->Start(); !started.ok()) return started;
+    formation->threads.push_back(std::make_unique<Thread>(std::move(worker), options.hang_limit));
+  }
+  return formation;
+}
+
+// A thread beside those that the mode has from the beginning.
+absl::StatusOr<Worker*> EngineGroup::AddThread(Formation& formation, std::vector<int> cores) {
+  absl::StatusOr<std::unique_ptr<Worker>> made = MakeWorker(formation, std::move(cores));
+  if (!made.ok()) return made.status();
+  if (absl::Status started = (*made)->Start(); !started.ok()) return started;
+  Worker* const worker = made->get();
+  auto thread = std::make_unique<Thread>(*std::move(made), formation.options.hang_limit);
+  formation.threads.push_back(std::move(thread));
+  return worker;
+}
+
+// Ends the threads of a formation that engines have left; waits for those that are stuck.
+void EngineGroup::End(std::unique_ptr<Formation> formation) {
+  for (const std::unique_ptr<Thread>& thread : formation->threads) thread->worker->StopMoving();
+  // A thread may be about to hand its engine to another one. Not after this.
+  for (const std::unique_ptr<Thread>& thread : formation->threads) {
+    thread->worker->Run([] {}, kNever).IgnoreError();
+  }
+}
+
+// ---- Engines.
+
+absl::Status EngineGroup::Add(Engine& engine, Mailbox& mailbox, std::string name, int weight) {
+  std::lock_guard<std::mutex> control(control_);
+  if (Find(engine) != nullptr) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("engine ", name, " is in group ", name_, " already"));
+  }
+  if (weight < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the weight of engine ", name, " is ", weight, ", and must be at least 1"));
+  }
+  auto member = std::make_unique<Member>(std::move(name), engine, mailbox, weight);
+  Worker* worker = nullptr;
+  if (formation_->options.mode == GroupMode::kSpreading) {
+    std::lock_guard<std::mutex> tables(tables_);
+    absl::StatusOr<Worker*> own = AddThread(*formation_, formation_->cores);
+    if (!own.ok()) return own.status();
+    worker = *own;
+  } else {
+    worker = &Place(*formation_, members_.size());
+  }
+  mailbox.Open();
+  EngineSlot& slot = member->slot;
+  {
+    std::lock_guard<std::mutex> tables(tables_);
+    members_.push_back(std::move(member));
+  }
+  worker->Push(slot);
+  return absl::OkStatus();
+}
+
+// Where the engine that was added as the `index`th goes: to the thread with the least weight on it,
+// or where the mode has all of them at first.
+Worker& EngineGroup::Place(const Formation& formation, size_t index) const {
+  const std::vector<std::unique_ptr<Thread>>& threads = formation.threads;
+  if (formation.options.mode == GroupMode::kSpreading) return *threads[index]->worker;
+  std::vector<int64_t> weights(threads.size());
+  size_t best = threads.size();
+  for (size_t i = 0; i < threads.size(); ++i) {
+    if (threads[i]->worker->quarantined()) continue;
+    if (formation.options.mode == GroupMode::kDedicating) {
+      for (const std::unique_ptr<Member>& member : members_) {
+        if (member->slot.worker == threads[i]->worker.get()) weights[i] += member->weight;
+      }
+    }
+    if (best == threads.size() || weights[i] < weights[best]) best = i;
+  }
+  return *threads[best == threads.size() ? 0 : best]->worker;
+}
+
+EngineGroup::Member* EngineGroup::Find(const Engine& engine) const {
+  for (const std::unique_ptr<Member>& member : members_) {
+    if (&member->slot.engine == &engine) return member.get();
+  }
+  return nullptr;
+}
+
+absl::Status EngineGroup::TakeOut(Member& member) {
+  EngineSlot& slot = member.slot;
+  absl::Status status = absl::OkStatus();
+  if (slot.condition.load() != EngineCondition::kFailed) {
+    status = slot.mailbox.Run(
+        [&] {
+          slot.worker.load()->Drop(slot);
+          slot.mailbox.Close();
+        },
+        environment_.control_timeout);
+  }
+  switch (slot.condition.load()) {
+    case EngineCondition::kFailed:
+      return absl::OkStatus();
+    case EngineCondition::kHung:
+      return absl::DeadlineExceededError(
+          absl::StrCat("engine ", slot.name, " hangs: its thread does not come out of it"));
+    case EngineCondition::kRunning:
+      break;
+  }
+  return status;
+}
+
+absl::Status EngineGroup::Remove(Engine& engine) {
+  std::lock_guard<std::mutex> control(control_);
+  Member* const member = Find(engine);
+  if (member == nullptr) {
+    return absl::NotFoundError(absl::StrCat("engine is not in group ", name_));
+  }
+  if (absl::Status out = TakeOut(*member); !out.ok()) return out;
+  std::unique_ptr<Thread> own;
+  {
+    std::lock_guard<std::mutex> tables(tables_);
+    if (formation_->options.mode == GroupMode::kSpreading) {
+      const auto thread = std::find_if(
+          formation_->threads.begin(), formation_->threads.end(),
+          [&](const auto& each) { return each->worker.get() == member->slot.worker.load(); });
+      if (thread != formation_->threads.end()) {
+        own = std::move(*thread);
+        formation_->threads.erase(thread);
+      }
+    }
+    std::erase_if(members_, [&](const auto& each) { return each.get() == member; });
+  }
+  own.reset();
+  EndRetired();
+  return absl::OkStatus();
+}
+
+absl::Status EngineGroup::Reconfigure(GroupOptions options) {
+  std::lock_guard<std::mutex> control(control_);
+  absl::StatusOr<std::unique_ptr<Formation>> formed = Form(options);
+  if (!formed.ok()) return formed.status();
+  {
+    std::lock_guard<std::mutex> tables(tables_);
+    retired_.push_back(std::exchange(formation_, *std::move(formed)));
+  }
+  absl::Status result = absl::OkStatus();
+  for (size_t i = 0; i < members_.size(); ++i) {
+    EngineSlot& slot = members_[i]->slot;
+    if (slot.condition.load() != EngineCondition::kRunning) continue;
+    Worker& to = Place(*formation_, i);
+    const absl::Status moved =
+        slot.mailbox.Run([&] { slot.worker.load()->Send(slot, to); }, environment_.control_timeout);
+    if (!moved.ok() && slot.condition.load() == EngineCondition::kRunning) {
+      result = absl::DeadlineExceededError(
+          absl::StrCat("engine ", slot.name, " stays on its old thread, which does not answer"));
+    }
+  }
+  EndRetired();
+  return result;
+}
+
+// Ends the threads of earlier formations, but for those that still have engines: such that hang.
+void EngineGroup::EndRetired() {
+  std::vector<std::unique_ptr<Formation>> empty;
+  {
+    std::lock_guard<std::mutex> tables(tables_);
+    for (std::unique_ptr<Formation>& formation : retired_) {
+      const bool needed = std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
+        return std::any_of(
+            formation->threads.begin(), formation->threads.end(),
+            [&](const auto& thread) { return thread->worker.get() == member->slot.worker.load(); });
+      });
+      if (!needed) empty.push_back(std::move(formation));
+    }
+    std::erase(retired_, nullptr);
+  }
+  for (std::unique_ptr<Formation>& formation : empty) End(std::move(formation));
+}
+
+// ---- Reports.
+
+GroupReport EngineGroup::Report() {
+  std::lock_guard<std::mutex> control(control_);
+  GroupReport report{.name = name_, .options = formation_->options};
+  const auto add_threads = [&](const Formation& formation) {
+    for (const std::unique_ptr<Thread>& thread : formation.threads) {
+      Worker& worker = *thread->worker;
+      worker.Run([&] { worker.Account(); }, kReportPatience).IgnoreError();
+      const WorkerFigures& figures = worker.figures();
+      report.threads.push_back({.number = worker.number(),
+                                .tid = worker.tid(),
+                                .name = worker.options().name,
+                                .thread_class = worker.grant().obtained,
+                                .why = worker.grant().why,
+                                .cpus = worker.options().cpus,
+                                .load = figures.load.load(),
+                                .cpu = figures.cpu.load(),
+                                .engines = figures.engines.load(),
+                                .sleeps = figures.sleeps.load(),
+                                .throttled = thread->throttled.load(),
+                                .stuck = worker.quarantined()});
+    }
+  };
+  for (const std::unique_ptr<Formation>& formation : retired_) add_threads(*formation);
+  add_threads(*formation_);
+  for (const std::unique_ptr<Member>& member : members_) {
+    report.engines.push_back(ReportOf(member->slot));
+  }
+  return report;
+}
+
+absl::StatusOr<EngineReport> EngineGroup::Report(const Engine& engine) {
+  std::lock_guard<std::mutex> control(control_);
+  Member* const member = Find(engine);
+  if (member == nullptr) {
+    return absl::NotFoundError(absl::StrCat("engine is not in group ", name_));
+  }
+  EngineSlot& slot = member->slot;
+  slot.mailbox.Run([&] { slot.worker.load()->Account(); }, environment_.control_timeout)
+      .IgnoreError();
+  return ReportOf(slot);
+}
+
+EngineReport EngineGroup::ReportOf(const EngineSlot& slot) {
+  const EngineCondition condition = slot.condition.load();
+  return {.name = slot.name,
+          .condition = condition,
+          .failure = condition == EngineCondition::kFailed ? slot.failure : "",
+          .thread = condition == EngineCondition::kFailed ? -1 : slot.worker.load()->number(),
+          .load = slot.load.load(),
+          .delay = slot.peak_delay.load(),
+          .cpu = slot.cpu.load(),
+          .polls = slot.polls.load(),
+          .inputs = slot.inputs.load(),
+          .overruns = slot.overruns.load(),
+          .blocks = slot.blocks.load(),
+          .longest_poll = slot.longest_poll.load(),
+          .migrations = slot.migrations.load(),
+          .last_migration = slot.last_migration.load()};
+}
+
+// ---- The watchdog.
+
+// False: all threads sleep, and nothing happens before one wakes.
+bool EngineGroup::Inspect() {
+  std::lock_guard<std::mutex> tables(tables_);
+  const Nanoseconds now = environment_.clock->Now();
+  bool any_awake = false;
+  const auto inspect = [&](Formation& formation) {
+    // Rescue may add threads.
+    for (size_t i = 0; i < formation.threads.size(); ++i) {
+      any_awake |= !formation.threads[i]->worker->figures().asleep.load();
+      InspectThread(formation, *formation.threads[i], now);
+    }
+  };
+  for (const std::unique_ptr<Formation>& formation : retired_) inspect(*formation);
+  if (formation_ != nullptr) inspect(*formation_);
+  for (const std::unique_ptr<Member>& member : members_) InspectEngine(*member, now);
+  return any_awake;
+}
+
+void EngineGroup::InspectThread(Formation& formation, Thread& thread, Nanoseconds now) {
+  Worker& worker = *thread.worker;
+  const Nanoseconds cpu = CpuTime(worker.cpu_clock());
+  if (worker.quarantined()) {
+    Rescue(formation, thread, worker.TakePushed());
+    return;
+  }
+  if (worker.grant().obtained == ThreadClass::kFifo) {
+    if (thread.demoted) {
+      thread.demoted = false;
+      SetThreadClass(worker.tid(), worker.options().thread_class);
+    } else if (thread.starvation.Check(now, cpu)) {
+      thread.demoted = true;
+      ++thread.throttled;
+      SetThreadClass(worker.tid(), {.best = ThreadClass::kNice});
+    }
+  }
+  const PollGuard::Reading reading = worker.guard().Read();
+  const StuckDetector::Verdict verdict =
+      thread.stuck.Check(now, reading, cpu, [&] { return Sleeps(worker.tid()); });
+  if (verdict == StuckDetector::Verdict::kFine) return;
+  std::vector<EngineSlot*> others;
+  if (!worker.Quarantine(reading, others)) return;
+  Tell(EngineEvent::Kind::kHung, *reading.slot,
+       absl::StrFormat("for %.0f ms its thread %s (%d) has not come out of it: it %s; %d "
+                       "neighbours go on elsewhere",
+                       Milliseconds(thread.stuck.time_in(now)), worker.options().name, worker.tid(),
+                       verdict == StuckDetector::Verdict::kSpins ? "spins" : "is asleep",
+                       others.size()));
+  Rescue(formation, thread, std::move(others));
+}
+
+// Finds a thread for engines that were taken from `from`, or else makes one.
+void EngineGroup::Rescue(Formation& formation, const Thread& from,
+                         std::vector<EngineSlot*> engines) {
+  if (engines.empty()) return;
+  Worker* to = nullptr;
+  if (formation.options.mode == GroupMode::kCompacting) {
+    Worker& place = Place(formation, 0);
+    if (!place.quarantined()) to = &place;
+  }
+  if (to == nullptr) {
+    absl::StatusOr<Worker*> own = AddThread(formation, from.worker->options().cpus);
+    // Without threads there is only the one that is stuck, until it comes out.
+    to = own.ok() ? *own : from.worker.get();
+  }
+  for (EngineSlot* slot : engines) to->Push(*slot);
+}
+
+void EngineGroup::InspectEngine(Member& member, Nanoseconds now) {
+  EngineSlot& slot = member.slot;
+  const EngineCondition condition = slot.condition.load();
+  if (condition != member.told) {
+    if (condition == EngineCondition::kFailed) {
+      Tell(EngineEvent::Kind::kFailed, slot, absl::StrCat("it threw: ", slot.failure));
+    } else if (condition == EngineCondition::kRunning) {
+      Tell(EngineEvent::Kind::kReturned, slot, "it is polled again");
+    }
+    member.told = condition;
+  }
+  const uint64_t overruns = slot.overruns.load();
+  if (overruns == member.overruns_told || now - member.overruns_told_at < kTellOverrunsEvery) {
+    return;
+  }
+  Tell(EngineEvent::Kind::kOverran, slot,
+       absl::StrFormat("%d polls were longer than the limit, %d of them asleep; the longest so far "
+                       "took %.1f ms",
+                       overruns - member.overruns_told, slot.blocks.load(),
+                       Milliseconds(slot.longest_poll.load())));
+  member.overruns_told = overruns;
+  member.overruns_told_at = now;
+}
+
+void EngineGroup::Tell(EngineEvent::Kind kind, const EngineSlot& slot, std::string detail) {
+  if (environment_.on_event) {
+    environment_.on_event({.kind = kind, .engine = slot.name, .detail = std::move(detail)});
+  }
+}
+
+}  // namespace farrier::runtime

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "absl/functional/function_ref.h"
+#include "engines/runtime/clock.h"
+#include "engines/runtime/poll_guard.h"
+
+namespace farrier::runtime {
+
+// Tells an engine that hangs from a thread that does not get its core. One per thread.
+class StuckDetector {
+ public:
+  explicit StuckDetector(Nanoseconds limit) : limit_(limit) {}
+
+  enum class Verdict : uint8_t {
+    kFine,
+    kSpins,   // in the same stay for longer than the limit, with the CPU for half of it
+    kBlocks,  // in the same stay for longer than the limit, and asleep
+  };
+
+  // `cpu` is the CPU time of the thread so far; `asleep` says whether it is off the CPU and not
+  // waiting for it, and is asked only of a suspect. Times by the caller's clock.
+  Verdict Check(Nanoseconds now, const PollGuard::Reading& reading, Nanoseconds cpu,
+                absl::FunctionRef<bool()> asleep) {
+    if (reading.slot == nullptr || reading.sequence != sequence_) {
+      sequence_ = reading.sequence;
+      since_ = now;
+      cpu_ = cpu;
+      return Verdict::kFine;
+    }
+    if (now - since_ < limit_) return Verdict::kFine;
+    if (cpu - cpu_ >= limit_ / 2) return Verdict::kSpins;
+    return asleep() ? Verdict::kBlocks : Verdict::kFine;
+  }
+
+  // In the stay that was checked last.
+  Nanoseconds time_in(Nanoseconds now) const { return now - since_; }
+
+ private:
+  const Nanoseconds limit_;
+  uint64_t sequence_ = 0;
+  Nanoseconds since_ = 0;
+  Nanoseconds cpu_ = 0;
+};
+
+// Whether a thread of SCHED_FIFO leaves others no time: it is to be demoted for a moment, each time
+// that it has had more than nine tenths of the last tenth of a second.
+class StarvationGuard {
+ public:
+  // Looked at about every 10 ms, with the thread's CPU time so far; true: it starves others.
+  bool Check(Nanoseconds now, Nanoseconds cpu) {
+    if (now - since_ < kWindow) return false;
+    const bool starves =
+        since_ != 0 && static_cast<double>(cpu - cpu_) > 0.9 * static_cast<double>(now - since_);
+    since_ = now;
+    cpu_ = cpu;
+    return starves;
+  }
+
+ private:
+  static constexpr Nanoseconds kWindow = 100 * kMillisecond;
+  Nanoseconds since_ = 0;
+  Nanoseconds cpu_ = 0;
+};
+
+}  // namespace farrier::runtime
