@@ -130,9 +130,11 @@ void Worker::Loop() {
   for (EngineSlot* slot : loop_.engines()) slot->mailbox.Close();
 }
 
-// Idle, but not to sleep. Under SCHED_DEADLINE sched_yield would give up the rest of the period.
+// Idle, but not to sleep. A thread that sleeps later does not yield: it would come last on its
+// core, after some milliseconds, where one that wakes comes first. Nor does one of SCHED_DEADLINE:
+// it would give up the rest of the period.
 void Worker::Rest() {
-  if (grant_.obtained == ThreadClass::kNice && (options_.sleeps || loop_.shared() > kShared)) {
+  if (!options_.sleeps && grant_.obtained == ThreadClass::kNice && loop_.shared() > kShared) {
     sched_yield();
   } else {
     CpuRelax();
