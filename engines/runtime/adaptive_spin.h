@@ -27,6 +27,9 @@ class AdaptiveSpin {
     return false;
   }
 
+  // When Idle is going to say false, if it was the last to be called and said true.
+  Nanoseconds ends_at() const { return idle_since_ == kNever ? kNever : idle_since_ + limit_; }
+
  private:
   static constexpr Nanoseconds kShortest = kMicrosecond;
   const Nanoseconds longest_;

@@ -38,6 +38,29 @@ absl::Status Mailbox::Run(absl::FunctionRef<void()> closure, Nanoseconds timeout
   const Nanoseconds now = clock_.Now();
   Nanoseconds deadline = timeout < kNever - now ? now + timeout : kNever;
   if (absl::Status claimed = Claim(deadline); !claimed.ok()) return claimed;
+  if (absl::Status put = Put(closure); !put.ok()) return put;
+  for (;;) {
+    const uint32_t state = state_.load(std::memory_order_acquire);
+    if (std::optional<absl::Status> ended = Collect()) return *std::move(ended);
+    if (deadline != kNever && clock_.Now() >= deadline) {
+      if (Change(kPosted, kFree)) {
+        return absl::DeadlineExceededError("the engine did not look into its mailbox in time");
+      }
+      deadline = kNever;  // it has begun
+    }
+    AwaitChange(state, deadline);
+  }
+}
+
+absl::Status Mailbox::Post(const absl::FunctionRef<void()>& closure) {
+  if (closed_.load() || !Change(kFree, kClaimed)) {
+    return absl::UnavailableError("the engine is not running, or its mailbox is full");
+  }
+  return Put(closure);
+}
+
+// Into a mailbox that has been claimed.
+absl::Status Mailbox::Put(const absl::FunctionRef<void()>& closure) {
   closure_ = &closure;
   // Posting and the look at closed_ pair with Close, posting and the look at asleep_ with
   // PrepareSleep: at least one side sees the other.
@@ -46,28 +69,22 @@ absl::Status Mailbox::Run(absl::FunctionRef<void()> closure, Nanoseconds timeout
     return absl::UnavailableError("the engine is not running");
   }
   Wake();
-  for (;;) {
-    const uint32_t state = state_.load(std::memory_order_acquire);
-    switch (state & ~kAwaited) {
-      case kDone:
-        End(kFree);
-        return absl::OkStatus();
-      case kThrew:
-        End(kFree);
-        return absl::InternalError("what was posted to the engine threw an exception");
-      case kRefused:
-        End(kFree);
-        return absl::UnavailableError("the engine was stopped");
-      default:
-        break;
-    }
-    if (deadline != kNever && clock_.Now() >= deadline) {
-      if (Change(kPosted, kFree)) {
-        return absl::DeadlineExceededError("the engine did not look into its mailbox in time");
-      }
-      deadline = kNever;  // it has begun
-    }
-    AwaitChange(state, deadline);
+  return absl::OkStatus();
+}
+
+std::optional<absl::Status> Mailbox::Collect() {
+  switch (state_.load(std::memory_order_acquire) & ~kAwaited) {
+    case kDone:
+      End(kFree);
+      return absl::OkStatus();
+    case kThrew:
+      End(kFree);
+      return absl::InternalError("what was posted to the engine threw an exception");
+    case kRefused:
+      End(kFree);
+      return absl::UnavailableError("the engine was stopped");
+    default:
+      return std::nullopt;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -33,6 +34,12 @@ class Mailbox {
   // may refer to the caller's stack. Any thread but the engine's; posters take turns, in no order.
   // The poster spins for some microseconds and then sleeps.
   absl::Status Run(absl::FunctionRef<void()> closure, Nanoseconds timeout);
+
+  // Run in two halves, for one that shares its thread with the engine, in simulation: Post as Run,
+  // but Unavailable also if the mailbox is full; then Collect, until it says how it ended. What
+  // `closure` refers to lives until then, and it itself.
+  absl::Status Post(const absl::FunctionRef<void()>& closure);
+  std::optional<absl::Status> Collect();
 
   // Lets control in. Any thread.
   void Open();
@@ -69,7 +76,7 @@ class Mailbox {
 
   Mailbox(const Clock& clock, int wake_fd) : clock_(clock), wake_fd_(wake_fd) {}
   absl::Status Claim(Nanoseconds deadline);
-  absl::Status Collect();
+  absl::Status Put(const absl::FunctionRef<void()>& closure);
   bool RunPosted();
   bool Change(State from, State to);
   void End(State result);

@@ -99,6 +99,25 @@ TEST_F(MailboxTest, OnlyASleeperIsWoken) {
   EXPECT_EQ(poll(&wake, 1, 0), 1);
 }
 
+TEST_F(MailboxTest, APosterNeedNotWaitOnItsThread) {
+  int ran = 0;
+  const auto count = [&] { ++ran; };
+  const absl::FunctionRef<void()> closure = count;
+  EXPECT_TRUE(absl::IsUnavailable(mailbox_->Post(closure))) << "closed";
+  mailbox_->Open();
+  EXPECT_EQ(mailbox_->Collect(), std::nullopt);
+  ASSERT_TRUE(mailbox_->Post(closure).ok());
+  EXPECT_TRUE(absl::IsUnavailable(mailbox_->Post(closure))) << "full";
+  EXPECT_EQ(mailbox_->Collect(), std::nullopt);
+  EXPECT_TRUE(mailbox_->RunPending());
+  EXPECT_EQ(mailbox_->Collect(), absl::OkStatus());
+  EXPECT_EQ(mailbox_->Collect(), std::nullopt);
+  ASSERT_TRUE(mailbox_->Post(closure).ok());
+  mailbox_->Close();
+  EXPECT_TRUE(absl::IsUnavailable(*mailbox_->Collect()));
+  EXPECT_EQ(ran, 1);
+}
+
 TEST_F(MailboxTest, NobodySleepsOnWhatIsPostedAlready) {
   mailbox_->Open();
   absl::Status status;

@@ -32,8 +32,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(WorkerOptions options) {
 Worker::Worker(WorkerOptions options, std::unique_ptr<Mailbox> control)
     : options_(std::move(options)),
       control_(std::move(control)),
-      loop_(options_.loop),
-      spin_(options_.max_spin) {}
+      core_(options_.loop, options_.sleeps, options_.max_spin),
+      loop_(core_.loop()) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -44,10 +44,13 @@ Worker::~Worker() {
 
 void Worker::SetPeers(const std::vector<Worker*>& peers, Compaction& compaction) {
   peers_ = peers;
+  std::vector<const WorkerFigures*> figures;
+  size_t self = 0;
   for (size_t i = 0; i < peers.size(); ++i) {
-    if (peers[i] == this) compactor_.emplace(compaction, i);
+    figures.push_back(&peers[i]->figures());
+    if (peers[i] == this) self = i;
   }
-  views_.resize(peers.size());
+  core_.SetPeers(std::move(figures), self, compaction);
 }
 
 absl::Status Worker::Start() {
@@ -103,7 +106,7 @@ std::vector<EngineSlot*> Worker::TakePushed() {
 void Worker::AdoptPushed() {
   if (pushed_.load(std::memory_order_relaxed) == nullptr) return;
   for (EngineSlot* slot : TakePushed()) loop_.Adopt(*slot, now_);
-  Publish();
+  core_.Publish();
 }
 
 void Worker::Loop() {
@@ -112,19 +115,18 @@ void Worker::Loop() {
     bool busy = control_->RunPending();
     if (busy) waiter_.Forget();
     AdoptPushed();
-    busy |= loop_.Round(now_);
+    const WorkerCore::Next next = core_.Round(
+        now_, busy, [this](EngineSlot& slot, size_t peer) { Send(slot, *peers_[peer]); });
     if (loop_.guard().TakeSeized()) OnSeized();
-    if (compactor_) MoveEngines();
-    if (loop_.AccountDue(now_)) {
-      loop_.Account(now_);
-      Publish();
-    }
-    if (busy) {
-      spin_.Busy();
-    } else if (!options_.sleeps || spin_.Idle(now_)) {
-      Rest();
-    } else {
-      Sleep();
+    switch (next) {
+      case WorkerCore::Next::kRound:
+        break;
+      case WorkerCore::Next::kRest:
+        Rest();
+        break;
+      case WorkerCore::Next::kSleep:
+        Sleep();
+        break;
     }
   }
   for (EngineSlot* slot : loop_.engines()) slot->mailbox.Close();
@@ -149,11 +151,12 @@ void Worker::Sleep() {
     if (loop_.TakeFdsMayHaveChanged()) waiter_.Forget();
     const Nanoseconds left = deadline == kNever ? kNever : deadline - options_.clock->Now();
     if (left > 0) {
-      figures_.asleep.store(true);
+      WorkerFigures& figures = core_.figures();
+      figures.asleep.store(true);
       waiter_.Wait(wait_fds_, left);
-      figures_.asleep.store(false);
-      figures_.sleeps.store(figures_.sleeps.load(std::memory_order_relaxed) + 1,
-                            std::memory_order_relaxed);
+      figures.asleep.store(false);
+      figures.sleeps.store(figures.sleeps.load(std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);
       if (options_.on_wake) options_.on_wake();
     }
   }
@@ -162,27 +165,9 @@ void Worker::Sleep() {
   loop_.EndSleep(now_);
 }
 
-void Worker::MoveEngines() {
-  if (!compactor_->Due(now_) || quarantined() || !may_move_.load()) return;
-  for (size_t i = 0; i < peers_.size(); ++i) {
-    views_[i].load = peers_[i]->figures_.load.load(std::memory_order_relaxed);
-    views_[i].usable = !peers_[i]->quarantined();
-  }
-  const auto handoff = compactor_->Decide(now_, loop_.delay(), loop_.engines(), views_);
-  if (!handoff) return;
-  Send(*handoff->engine, *peers_[handoff->thread]);
-  Publish();
-}
-
-void Worker::Publish() {
-  figures_.cpu.store(loop_.cpu(), std::memory_order_relaxed);
-  figures_.load.store(loop_.load(), std::memory_order_relaxed);
-  figures_.engines.store(static_cast<int>(loop_.engines().size()), std::memory_order_relaxed);
-}
-
 bool Worker::Quarantine(const PollGuard::Reading& reading, std::vector<EngineSlot*>& others) {
   if (!loop_.guard().Raise(reading)) return false;
-  quarantined_.store(true);
+  core_.figures().quarantined.store(true);
   others = loop_.Seize(*reading.slot);
   reading.slot->condition.store(EngineCondition::kHung);
   reading.slot->mailbox.Close();
@@ -194,7 +179,7 @@ bool Worker::Quarantine(const PollGuard::Reading& reading, std::vector<EngineSlo
 // The engine that this thread was stuck in has come out, and is the only one left here.
 void Worker::OnSeized() {
   SetThreadClass(0, options_.thread_class);
-  quarantined_.store(false);
+  core_.figures().quarantined.store(false);
   for (EngineSlot* slot : loop_.engines()) {
     slot->condition.store(EngineCondition::kRunning);
     slot->mailbox.Open();

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,13 +12,13 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engines/runtime/adaptive_spin.h"
 #include "engines/runtime/compactor.h"
 #include "engines/runtime/engine_slot.h"
 #include "engines/runtime/fd_waiter.h"
 #include "engines/runtime/mailbox.h"
 #include "engines/runtime/poll_loop.h"
 #include "engines/runtime/thread_class.h"
+#include "engines/runtime/worker_core.h"
 
 namespace farrier::runtime {
 
@@ -36,15 +35,6 @@ struct WorkerOptions {
   std::function<void()> on_wake;                  // on the thread, after each sleep; may be empty
   std::function<absl::Status()> on_thread_start;  // on the thread, first; may be empty
   std::function<void()> on_thread_end;            // on the thread, last
-};
-
-// What is published of a worker.
-struct WorkerFigures {
-  std::atomic<Nanoseconds> cpu{0};  // of the thread
-  std::atomic<double> load{0};      // of its core, in polls that found input
-  std::atomic<int> engines{0};
-  std::atomic<uint64_t> sleeps{0};
-  std::atomic<bool> asleep{false};
 };
 
 // A thread that polls engines. Engines come by Push, from any thread, and leave by Send, on the
@@ -64,7 +54,7 @@ class Worker {
   absl::Status Start();
 
   // From now on no engine is handed to a peer; one that is already may still be. Any thread.
-  void StopMoving() { may_move_.store(false); }
+  void StopMoving() { core_.StopMoving(); }
 
   // Hands an engine, which no thread has, to this worker. Any thread.
   void Push(EngineSlot& slot);
@@ -79,54 +69,47 @@ class Worker {
   }
 
   // Has the figures of its engines published anew. The worker's thread.
-  void Account() { loop_.Account(options_.clock->Now()); }
+  void Account() { core_.Account(options_.clock->Now()); }
 
   // Watchdog. The thread has been in `reading` too long: takes its other engines away and, if the
   // thread may preempt others, takes that right from it until it comes out. False: it has come out.
   bool Quarantine(const PollGuard::Reading& reading, std::vector<EngineSlot*>& others);
   // What was pushed and not begun with.
   std::vector<EngineSlot*> TakePushed();
-  bool quarantined() const { return quarantined_.load(std::memory_order_relaxed); }
+  bool quarantined() const { return figures().quarantined.load(std::memory_order_relaxed); }
   PollGuard& guard() { return loop_.guard(); }
 
   int number() const { return options_.number; }
   const WorkerOptions& options() const { return options_; }
   pid_t tid() const { return tid_; }
   const ThreadClassGrant& grant() const { return grant_; }
-  const WorkerFigures& figures() const { return figures_; }
+  const WorkerFigures& figures() const { return core_.figures(); }
   clockid_t cpu_clock() const { return cpu_clock_; }
 
  private:
   Worker(WorkerOptions options, std::unique_ptr<Mailbox> control);
   void Loop();
   void AdoptPushed();
-  void MoveEngines();
   void Rest();
   void Sleep();
   void OnSeized();
-  void Publish();
 
   const WorkerOptions options_;
   const std::unique_ptr<Mailbox> control_;
-  PollLoop loop_;
-  WorkerFigures figures_;
+  WorkerCore core_;
+  PollLoop& loop_;  // the core's
   std::thread thread_;
   pid_t tid_ = 0;
   clockid_t cpu_clock_ = 0;
   ThreadClassGrant grant_;
   std::atomic<EngineSlot*> pushed_{nullptr};  // a stack
-  std::atomic<bool> quarantined_{false};
-  std::atomic<bool> may_move_{true};
 
   // Of the thread alone.
   bool stop_ = false;
   Nanoseconds now_ = 0;  // read once per round
-  AdaptiveSpin spin_;
   FdWaiter waiter_;
   std::vector<WaitFd> wait_fds_;
   std::vector<Worker*> peers_;
-  std::optional<Compactor> compactor_;
-  std::vector<ThreadView> views_;
 };
 
 }  // namespace farrier::runtime
