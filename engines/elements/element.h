@@ -29,6 +29,10 @@ struct Frame {
   }
 };
 
+// To be called when other headers are in front: forgets what is known, by itself and by the card,
+// of those before.
+void NewHeaders(Frame& frame);
+
 // 1 to kMaxBatch frames, in order. Whoever is given one may rearrange it.
 using Batch = std::span<Frame*>;
 
