@@ -40,11 +40,13 @@ bool Sleeps(pid_t tid) {
 
 struct EngineGroup::Thread {
   Thread(std::unique_ptr<Worker> thread_worker, Nanoseconds hang_limit)
-      : worker(std::move(thread_worker)), stuck(hang_limit) {}
+      : worker(std::move(thread_worker)), grant(worker->grant()), stuck(hang_limit) {}
   std::unique_ptr<Worker> worker;
+  ThreadClassGrant grant;  // what it has now
   StuckDetector stuck;
+  LostThreadDetector lost;
   StarvationGuard starvation;
-  std::atomic<uint64_t> throttled{0};
+  uint64_t throttled = 0;
   bool demoted = false;
 };
 
@@ -90,6 +92,7 @@ absl::StatusOr<std::unique_ptr<EngineGroup>> EngineGroup::Start(std::string name
     std::lock_guard<std::mutex> tables(group->tables_);
     group->formation_ = *std::move(formation);
   }
+  group->watchdog_->Wake();
   return group;
 }
 
@@ -141,8 +144,8 @@ absl::StatusOr<std::unique_ptr<EngineGroup::Formation>> EngineGroup::Form(
   formation->options = options;
   formation->cores = *std::move(cores);
   if (options.mode == GroupMode::kSpreading) {
-    // Threads come with their engines.
-    for (size_t i = 0; i < members_.size(); ++i) {
+    const size_t count = std::max<size_t>(members_.size(), options.threads);
+    for (size_t i = 0; i < count; ++i) {
       if (absl::Status added = AddThread(*formation, formation->cores).status(); !added.ok()) {
         return added;
       }
@@ -204,23 +207,35 @@ absl::Status EngineGroup::Add(Engine& engine, Mailbox& mailbox, std::string name
         absl::StrCat("the weight of engine ", name, " is ", weight, ", and must be at least 1"));
   }
   auto member = std::make_unique<Member>(std::move(name), engine, mailbox, weight);
+  std::lock_guard<std::mutex> tables(tables_);
   Worker* worker = nullptr;
   if (formation_->options.mode == GroupMode::kSpreading) {
-    std::lock_guard<std::mutex> tables(tables_);
-    absl::StatusOr<Worker*> own = AddThread(*formation_, formation_->cores);
+    absl::StatusOr<Worker*> own = OwnThread();
     if (!own.ok()) return own.status();
     worker = *own;
   } else {
     worker = &Place(*formation_, members_.size());
   }
   mailbox.Open();
-  EngineSlot& slot = member->slot;
-  {
-    std::lock_guard<std::mutex> tables(tables_);
-    members_.push_back(std::move(member));
-  }
-  worker->Push(slot);
+  members_.push_back(std::move(member));
+  worker->Push(members_.back()->slot);
+  watchdog_->Wake();
   return absl::OkStatus();
+}
+
+// Spreading: a thread without an engine.
+absl::StatusOr<Worker*> EngineGroup::OwnThread() {
+  for (const std::unique_ptr<Thread>& thread : formation_->threads) {
+    if (!InUse(*thread)) return thread->worker.get();
+  }
+  return AddThread(*formation_, formation_->cores);
+}
+
+// Whether an engine was handed to the thread last.
+bool EngineGroup::InUse(const Thread& thread) const {
+  return std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
+    return member->slot.worker.load() == thread.worker.get();
+  });
 }
 
 // Where the engine that was added as the `index`th goes: to the thread with the least weight on it,
@@ -279,21 +294,23 @@ absl::Status EngineGroup::Remove(Engine& engine) {
     return absl::NotFoundError(absl::StrCat("engine is not in group ", name_));
   }
   if (absl::Status out = TakeOut(*member); !out.ok()) return out;
-  std::unique_ptr<Thread> own;
+  std::unique_ptr<Thread> unneeded;
   {
     std::lock_guard<std::mutex> tables(tables_);
-    if (formation_->options.mode == GroupMode::kSpreading) {
-      const auto thread = std::find_if(
-          formation_->threads.begin(), formation_->threads.end(),
-          [&](const auto& each) { return each->worker.get() == member->slot.worker.load(); });
-      if (thread != formation_->threads.end()) {
-        own = std::move(*thread);
-        formation_->threads.erase(thread);
+    std::erase_if(members_, [&](const auto& each) { return each.get() == member; });
+    std::vector<std::unique_ptr<Thread>>& threads = formation_->threads;
+    const GroupOptions& options = formation_->options;
+    if (options.mode == GroupMode::kSpreading &&
+        threads.size() > static_cast<size_t>(options.threads)) {
+      const auto thread = std::find_if(threads.begin(), threads.end(),
+                                       [&](const auto& each) { return !InUse(*each); });
+      if (thread != threads.end()) {
+        unneeded = std::move(*thread);
+        threads.erase(thread);
       }
     }
-    std::erase_if(members_, [&](const auto& each) { return each.get() == member; });
   }
-  own.reset();
+  unneeded.reset();
   EndRetired();
   return absl::OkStatus();
 }
@@ -306,11 +323,15 @@ absl::Status EngineGroup::Reconfigure(GroupOptions options) {
     std::lock_guard<std::mutex> tables(tables_);
     retired_.push_back(std::exchange(formation_, *std::move(formed)));
   }
+  watchdog_->Wake();
   absl::Status result = absl::OkStatus();
   for (size_t i = 0; i < members_.size(); ++i) {
     EngineSlot& slot = members_[i]->slot;
     if (slot.condition.load() != EngineCondition::kRunning) continue;
-    Worker& to = Place(*formation_, i);
+    Worker& to = [&]() -> Worker& {
+      std::lock_guard<std::mutex> tables(tables_);
+      return Place(*formation_, i);
+    }();
     const absl::Status moved =
         slot.mailbox.Run([&] { slot.worker.load()->Send(slot, to); }, environment_.control_timeout);
     if (!moved.ok() && slot.condition.load() == EngineCondition::kRunning) {
@@ -345,27 +366,38 @@ void EngineGroup::EndRetired() {
 GroupReport EngineGroup::Report() {
   std::lock_guard<std::mutex> control(control_);
   GroupReport report{.name = name_, .options = formation_->options};
-  const auto add_threads = [&](const Formation& formation) {
-    for (const std::unique_ptr<Thread>& thread : formation.threads) {
-      Worker& worker = *thread->worker;
-      worker.Run([&] { worker.Account(); }, kReportPatience).IgnoreError();
-      const WorkerFigures& figures = worker.figures();
-      report.threads.push_back({.number = worker.number(),
-                                .tid = worker.tid(),
-                                .name = worker.options().name,
-                                .thread_class = worker.grant().obtained,
-                                .why = worker.grant().why,
-                                .cpus = worker.options().cpus,
-                                .load = figures.load.load(),
-                                .cpu = figures.cpu.load(),
-                                .engines = figures.engines.load(),
-                                .sleeps = figures.sleeps.load(),
-                                .throttled = thread->throttled.load(),
-                                .stuck = worker.quarantined()});
+  std::vector<Thread*> threads;
+  {
+    std::lock_guard<std::mutex> tables(tables_);
+    for (const std::unique_ptr<Formation>& formation : retired_) {
+      for (const std::unique_ptr<Thread>& thread : formation->threads)
+        threads.push_back(thread.get());
     }
-  };
-  for (const std::unique_ptr<Formation>& formation : retired_) add_threads(*formation);
-  add_threads(*formation_);
+    for (const std::unique_ptr<Thread>& thread : formation_->threads)
+      threads.push_back(thread.get());
+  }
+  for (Thread* thread : threads) {
+    Worker& worker = *thread->worker;
+    if (worker.quarantined()) continue;
+    worker.Run([&] { worker.Account(); }, kReportPatience).IgnoreError();
+  }
+  std::lock_guard<std::mutex> tables(tables_);
+  for (const Thread* thread : threads) {
+    const Worker& worker = *thread->worker;
+    const WorkerFigures& figures = worker.figures();
+    report.threads.push_back({.number = worker.number(),
+                              .tid = worker.tid(),
+                              .name = worker.options().name,
+                              .thread_class = thread->grant.obtained,
+                              .why = thread->grant.why,
+                              .cpus = worker.options().cpus,
+                              .load = figures.load.load(),
+                              .cpu = figures.cpu.load(),
+                              .engines = figures.engines.load(),
+                              .sleeps = figures.sleeps.load(),
+                              .throttled = thread->throttled,
+                              .stuck = worker.quarantined()});
+  }
   for (const std::unique_ptr<Member>& member : members_) {
     report.engines.push_back(ReportOf(member->slot));
   }
@@ -429,10 +461,17 @@ void EngineGroup::InspectThread(Formation& formation, Thread& thread, Nanosecond
     Rescue(formation, thread, worker.TakePushed());
     return;
   }
-  if (worker.grant().obtained == ThreadClass::kFifo) {
+  ThreadClassRequest request = worker.options().thread_class;
+  request.best = std::min(request.best, ThreadClass::kFifo);
+  if (thread.grant.obtained == ThreadClass::kDeadline &&
+      thread.lost.Check(now, cpu, [&] { return Sleeps(worker.tid()); })) {
+    thread.grant = SetThreadClass(worker.tid(), request);
+    thread.grant.why = "SCHED_DEADLINE: the kernel did not run the thread any more";
+  }
+  if (thread.grant.obtained == ThreadClass::kFifo) {
     if (thread.demoted) {
       thread.demoted = false;
-      SetThreadClass(worker.tid(), worker.options().thread_class);
+      SetThreadClass(worker.tid(), request);
     } else if (thread.starvation.Check(now, cpu)) {
       thread.demoted = true;
       ++thread.throttled;
@@ -445,6 +484,9 @@ void EngineGroup::InspectThread(Formation& formation, Thread& thread, Nanosecond
   if (verdict == StuckDetector::Verdict::kFine) return;
   std::vector<EngineSlot*> others;
   if (!worker.Quarantine(reading, others)) return;
+  for (const std::unique_ptr<Member>& member : members_) {
+    if (&member->slot == reading.slot) member->told = EngineCondition::kHung;
+  }
   Tell(EngineEvent::Kind::kHung, *reading.slot,
        absl::StrFormat("for %.0f ms its thread %s (%d) has not come out of it: it %s; %d "
                        "neighbours go on elsewhere",

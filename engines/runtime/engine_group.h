@@ -129,15 +129,17 @@ class EngineGroup {
   absl::StatusOr<std::unique_ptr<Formation>> Form(const GroupOptions& options);
   void End(std::unique_ptr<Formation> formation);
   void EndRetired();
+  absl::StatusOr<Worker*> OwnThread();
   Member* Find(const Engine& engine) const;
   absl::Status TakeOut(Member& member);
   static EngineReport ReportOf(const EngineSlot& slot);
 
-  // Both.
+  // Both, under tables_.
   absl::StatusOr<std::unique_ptr<Worker>> MakeWorker(const Formation& formation,
                                                      std::vector<int> cores);
   absl::StatusOr<Worker*> AddThread(Formation& formation, std::vector<int> cores);
   Worker& Place(const Formation& formation, size_t index) const;
+  bool InUse(const Thread& thread) const;
 
   // The watchdog's thread, under tables_.
   bool Inspect();
@@ -150,8 +152,8 @@ class EngineGroup {
   const GroupEnvironment environment_;
   std::atomic<int> next_thread_{0};
   std::mutex control_;  // one thing at a time; held for as long as engines are asked
-  // Taken after control_, for moments, by the watchdog, too. What follows is changed under both and
-  // read under either.
+  // Taken after control_, for moments, by the watchdog, too, which may add threads: what follows is
+  // read and changed under it. Engines and threads go, and formations change, only under both.
   std::mutex tables_;
   std::vector<std::unique_ptr<Member>> members_;
   std::unique_ptr<Formation> formation_;

@@ -1,100 +1,21 @@
 #include "engines/runtime/engine_group.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
+#include "engines/runtime/testing/doorbell_engine.h"
+#include "engines/runtime/testing/group_fixture.h"
+
 namespace farrier::runtime {
 namespace {
 
-constexpr Nanoseconds kPatience = 20 * kSecond;
+using testing::DoorbellEngine;
+using testing::GroupFixture;
+using testing::kPatience;
 
-// Counts the doorbell rings it takes; waits by eventfd and, if asked, by deadline.
-class DoorbellEngine final : public Engine {
- public:
-  DoorbellEngine() : doorbell_(eventfd(0, EFD_NONBLOCK)) {}
-  ~DoorbellEngine() override { close(doorbell_); }
-
-  std::string_view kind() const override { return "doorbell"; }
-  int Poll(Nanoseconds now, int budget) override {
-    ++polls;
-    touched = std::this_thread::get_id();
-    if (deadline != kNever && now >= deadline) {
-      deadline = kNever;
-      ++fired;
-      return 1;
-    }
-    int taken = 0;
-    eventfd_t one;
-    while (taken < budget && input > 0) {
-      --input;
-      ++taken;
-    }
-    if (taken == 0) eventfd_read(doorbell_, &one);
-    total += taken;
-    return taken;
-  }
-  void PrepareWait(Nanoseconds, WaitSet& wait) override {
-    wait.fds.push_back(doorbell_);
-    wait.deadline = deadline;
-    wait.busy = input > 0;
-  }
-  Nanoseconds OldestInput(Nanoseconds) override { return kNever; }
-  bool Snapshot(StateSink&, int) override { return true; }
-  void Delta(StateSink&) override {}
-  absl::Status Restore(StateSource&) override { return absl::OkStatus(); }
-
-  void Ring(int inputs) {
-    input += inputs;
-    eventfd_write(doorbell_, 1);
-  }
-
-  std::atomic<int> input = 0, total = 0, fired = 0;
-  std::atomic<Nanoseconds> deadline = kNever;
-  // Of the thread that may touch the engine.
-  uint64_t polls = 0;
-  std::thread::id touched;
-
- private:
-  const int doorbell_;
-};
-
-class EngineGroupTest : public testing::TestWithParam<GroupMode> {
- protected:
-  void SetUp() override { group_ = Start(GetParam()); }
-
-  GroupEnvironment Environment() {
-    GroupEnvironment environment;
-    environment.clock = &clock_;
-    environment.cycles = &cycles_;
-    environment.meter = &meter_;
-    environment.topology = *ReadCpuTopology("");
-    return environment;
-  }
-  std::unique_ptr<EngineGroup> Start(GroupMode mode) {
-    return *EngineGroup::Start("group", {.mode = mode}, Environment());
-  }
-
-  template <typename Condition>
-  bool Eventually(Condition condition) {
-    const Nanoseconds end = clock_.Now() + kPatience;
-    while (!condition()) {
-      if (clock_.Now() > end) return false;
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
-    }
-    return true;
-  }
-
-  MonotonicClock clock_;
-  CycleClock cycles_;
-  KernelThreadMeter meter_;
-  DoorbellEngine engine_;
-  std::unique_ptr<Mailbox> mailbox_ = *Mailbox::Create(clock_);
-  std::unique_ptr<EngineGroup> group_;  // ends first
-};
+using EngineGroupTest = GroupFixture;
 
 TEST_P(EngineGroupTest, PollsWhatItWasGiven) {
   ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
@@ -250,8 +171,8 @@ TEST_P(EngineGroupTest, FailsToStartAsItsHookSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, EngineGroupTest,
-                         testing::Values(GroupMode::kDedicating, GroupMode::kSpreading,
-                                         GroupMode::kCompacting),
+                         ::testing::Values(GroupMode::kDedicating, GroupMode::kSpreading,
+                                           GroupMode::kCompacting),
                          [](const auto& test) { return std::string(ToString(test.param)); });
 
 }  // namespace

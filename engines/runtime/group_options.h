@@ -23,7 +23,9 @@ struct GroupOptions {
   GroupMode mode = GroupMode::kSpreading;
   std::vector<int> cores;  // to run on; empty: all that this process may use, but for isolated ones
   int node = -1;           // NUMA node whose cores and memory to use if `cores` is empty; -1: any
-  int threads = 0;         // dedicating: how many, compacting: at most; 0: one per core
+  // Dedicating: how many, compacting: at most; 0: one per core. Spreading: how many are kept, so
+  // that adding an engine need not wait for a new one. At most 64.
+  int threads = 0;
   // The best to ask for; none: deadline. Dedicating threads, which spin, are always nice: on a core
   // that is isolated they need no more, and elsewhere they would starve others.
   std::optional<ThreadClass> thread_class;

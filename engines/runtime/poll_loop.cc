@@ -147,7 +147,7 @@ void PollLoop::PollOne(EngineSlot& slot, Nanoseconds now, bool look) {
 void PollLoop::CheckOverrun(EngineSlot& slot, Nanoseconds took) {
   const Nanoseconds wall = stamp_ - accounted_cycles_;
   const Nanoseconds off_core = wall - asleep_ - (meter_.CpuTime() - cpu_);
-  const bool blocked = off_core > poll_limit_ && meter_.Blocks() - blocks_ > sleeps_;
+  const bool blocked = off_core > poll_limit_ && meter_.Blocks() > blocks_;
   const Nanoseconds own = blocked ? took : took - std::max<Nanoseconds>(off_core, 0);
   if (own <= poll_limit_) return;
   Increment(slot.overruns);
@@ -203,7 +203,7 @@ bool PollLoop::Arm(Nanoseconds now, std::vector<WaitFd>& fds, Nanoseconds& deadl
 void PollLoop::EndSleep(Nanoseconds now) {
   woke_at_ = now;
   asleep_ += cycles_.Now() - asleep_since_;
-  ++sleeps_;
+  blocks_ = meter_.Blocks();
   for (EngineSlot* slot : engines_) slot->mailbox.EndSleep();
 }
 
@@ -220,7 +220,6 @@ void PollLoop::Account(Nanoseconds now) {
   const auto wall = static_cast<double>(
       std::max<Nanoseconds>(cycles - std::exchange(accounted_cycles_, cycles), 1));
   const auto asleep = static_cast<double>(std::exchange(asleep_, 0));
-  sleeps_ = 0;
   blocks_ = meter_.Blocks();
   shared_ = std::max(0.0, 1 - (static_cast<double>(used) + asleep) / wall);
   accounted_at_ = now;

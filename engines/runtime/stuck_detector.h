@@ -42,6 +42,27 @@ class StuckDetector {
   Nanoseconds cpu_ = 0;
 };
 
+// Tells a thread of SCHED_DEADLINE that the kernel has lost: ready to run, and not run for a long
+// time. (Linux 6.18 forgets to replenish throttled threads now and then; another class revives
+// them.)
+class LostThreadDetector {
+ public:
+  // Looked at about every 10 ms, with the thread's CPU time so far. `asleep` as above, asked only
+  // of a thread that has not run.
+  bool Check(Nanoseconds now, Nanoseconds cpu, absl::FunctionRef<bool()> asleep) {
+    if (cpu != cpu_ || asleep()) {
+      cpu_ = cpu;
+      since_ = now;
+    }
+    return now - since_ >= kLimit;
+  }
+
+ private:
+  static constexpr Nanoseconds kLimit = 50 * kMillisecond;
+  Nanoseconds since_ = kNever;
+  Nanoseconds cpu_ = -1;
+};
+
 // Whether a thread of SCHED_FIFO leaves others no time: it is to be demoted for a moment, each time
 // that it has had more than nine tenths of the last tenth of a second.
 class StarvationGuard {

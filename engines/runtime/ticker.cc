@@ -31,19 +31,19 @@ void Ticker::Run() {
   SetThreadClass(0, options_.thread_class);
   while (!stop_.load()) {
     if (options_.tick()) {
-      Wait(static_cast<int>(options_.period / kMillisecond));
+      Wait(options_.period);
       continue;
     }
     // What begins after this look finds resting_ set, and wakes.
     resting_.store(true);
-    if (!options_.tick()) Wait(-1);
+    if (!options_.tick()) Wait(options_.resting_period);
     resting_.store(false);
   }
 }
 
-void Ticker::Wait(int timeout_ms) {
+void Ticker::Wait(Nanoseconds timeout) {
   pollfd wake{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0};
-  if (poll(&wake, 1, timeout_ms) > 0 && !stop_.load()) {
+  if (poll(&wake, 1, static_cast<int>(timeout / kMillisecond)) > 0 && !stop_.load()) {
     eventfd_t count;
     eventfd_read(wake_fd_.get(), &count);
   }

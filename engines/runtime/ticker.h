@@ -13,26 +13,28 @@
 
 namespace farrier::runtime {
 
-// A thread that looks at something every so often, and sleeps while there is nothing to look at.
+// A thread that looks at something every so often, and less often while there is little to see.
 class Ticker {
  public:
   struct Options {
     std::string name;
     Nanoseconds period = 10 * kMillisecond;
     ThreadClassRequest thread_class;
-    std::function<bool()> tick;  // on the thread; false: it need not be called again before Wake
+    Nanoseconds resting_period = 250 * kMillisecond;
+    // On the thread. False: until Wake it need be called at the resting period only.
+    std::function<bool()> tick;
   };
   static absl::StatusOr<std::unique_ptr<Ticker>> Start(Options options);
   ~Ticker();  // ends the thread
 
-  // There is something to look at again. Any thread; cheap if the thread is not resting.
+  // There is more to see again. Any thread; cheap if the thread is not resting.
   void Wake();
 
  private:
   Ticker(Options options, UniqueFd wake_fd)
       : options_(std::move(options)), wake_fd_(std::move(wake_fd)) {}
   void Run();
-  void Wait(int timeout_ms);
+  void Wait(Nanoseconds timeout);
 
   const Options options_;
   const UniqueFd wake_fd_;  // eventfd

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -178,7 +179,11 @@ bool Worker::Quarantine(const PollGuard::Reading& reading, std::vector<EngineSlo
 
 // The engine that this thread was stuck in has come out, and is the only one left here.
 void Worker::OnSeized() {
-  SetThreadClass(0, options_.thread_class);
+  // Not to SCHED_DEADLINE again: Linux (6.18) never runs a thread any more that left that class
+  // while it was throttled and came back.
+  ThreadClassRequest request = options_.thread_class;
+  request.best = std::min(request.best, ThreadClass::kFifo);
+  SetThreadClass(0, request);
   core_.figures().quarantined.store(false);
   for (EngineSlot* slot : loop_.engines()) {
     slot->condition.store(EngineCondition::kRunning);
