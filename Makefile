@@ -7,12 +7,12 @@ BUILD := build/$(PRESET)
 PYTHON := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test bench sim coverage trace formal mutants synth bitstream flash lint format clean
+.PHONY: help setup build run test bench bench-engines sim coverage trace formal mutants synth bitstream flash lint format clean
 
 help: ## Show this
 	@echo "Farrier: a host networking service whose software is replaced under live traffic."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PRESET=release|debug|asan|tsan   JOBS=$(JOBS)"
 
@@ -43,6 +43,9 @@ trace: setup ## Build the RTL with waveforms: farrier-card --backend rtl --trace
 
 bench: build ## Measure: medians of several runs
 	@$(BUILD)/bin/farrier-bench --report build/reports/bench.json
+
+bench-engines: build ## Measure the engine runtime: wake-ups under load
+	@$(BUILD)/bin/farrier-bench-engines --report build/reports/engines.json
 
 bitstream: ## The FPGA's bitstream: BOARD=au250 SHELL_DIR=checkout of OpenNIC's shell [MAC= DRY_RUN=1]
 	@hw/shell/bitstream.py --board "$(BOARD)" --shell-dir "$(SHELL_DIR)" $(if $(MAC),--mac "$(MAC)") \

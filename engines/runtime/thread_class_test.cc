@@ -22,7 +22,6 @@ namespace {
 using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 constexpr uint64_t kResetOnFork = 1;
 
