@@ -19,6 +19,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "host/group_settings.h"
 #include "hw/driver/pci_function.h"
 #include "hw/regs/registers.h"
 
@@ -142,10 +143,11 @@ class Validator {
   explicit Validator(Errors& errors) : errors_(errors) {}
 
   void Check(Config& config) {
-    CheckName(config.name());
+    CheckName("name", config.name(), "\"host1\"");
     CheckCard(config);
     CheckNetwork(config);
     CheckPony(config);
+    CheckGroups(config);
     CheckSocket("appSocket", config.app_socket());
     CheckSocket("controlSocket", config.control_socket());
     if (!config.app_socket().empty() && config.app_socket() == config.control_socket()) {
@@ -169,13 +171,13 @@ class Validator {
     return false;
   }
 
-  void CheckName(const std::string& name) {
-    if (name.empty()) return Missing("name", "\"host1\"");
+  void CheckName(absl::string_view path, const std::string& name, absl::string_view example) {
+    if (name.empty()) return Missing(path, example);
     const bool good = name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
                         return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
                       });
     if (!good) {
-      Add("name", Quoted(name), "must be 1 to 32 letters, digits, '.', '_' or '-'");
+      Add(path, Quoted(name), "must be 1 to 32 letters, digits, '.', '_' or '-'");
     }
   }
 
@@ -275,6 +277,46 @@ class Validator {
             absl::StrCat("is too much for ", pony.engines(), " engines; a function has ",
                          regs::kMaxQueues, " queue pairs"));
       }
+    }
+  }
+
+  void CheckGroups(Config& config) {
+    if (config.groups().empty()) config.add_groups()->set_name("pony");
+    std::set<std::string> names;
+    for (int i = 0; i < config.groups_size(); ++i) {
+      GroupConfig& group = *config.mutable_groups(i);
+      const std::string path = absl::StrCat("groups[", i, "]");
+      CheckName(path + ".name", group.name(), "\"pony\"");
+      if (!names.insert(group.name()).second) {
+        Add(path + ".name", Quoted(group.name()), "stands in the list already; leave one out");
+      }
+      SetGroupDefaults(group);
+      if (auto options = GroupOptionsOf(group, config.pony().engines()); !options.ok()) {
+        errors_.push_back(absl::StrCat(path, ": ", options.status().message()));
+      }
+    }
+    std::set<uint32_t> placed;
+    for (int i = 0; i < config.pony().placement_size(); ++i) {
+      PlacementConfig& placement = *config.mutable_pony()->mutable_placement(i);
+      const std::string path = absl::StrCat("pony.placement[", i, "]");
+      if (!placement.has_engine()) {
+        Missing(path + ".engine", "0");
+      } else if (placement.engine() >= config.pony().engines()) {
+        Add(path + ".engine", absl::StrCat(placement.engine()),
+            absl::StrCat("is none of the ", config.pony().engines(),
+                         " engines (pony.engines), which count from 0"));
+      } else if (!placed.insert(placement.engine()).second) {
+        Add(path + ".engine", absl::StrCat(placement.engine()),
+            "stands in the list already; leave one out");
+      }
+      if (placement.group().empty()) {
+        Missing(path + ".group", Quoted(config.groups(0).name()));
+      } else if (!names.contains(placement.group())) {
+        Add(path + ".group", Quoted(placement.group()),
+            absl::StrCat("is no group; there are: ", absl::StrJoin(names, ", ")));
+      }
+      if (!placement.has_weight()) placement.set_weight(1);
+      InRange(path + ".weight", placement.weight(), 1, 1'000);
     }
   }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "host/group_settings.h"
 
 namespace farrier::host {
 namespace {
@@ -68,6 +69,83 @@ TEST(Config, ACardOnTheFpgaHasAnAddressAndADriver) {
   EXPECT_FALSE(
       ErrorWith(kSim, R"({"sim": {"directory": "/a"}, "fpga": {"device": "0000:81:00"}})").empty())
       << "two cards";
+}
+
+// As kGood, with groups, and placements of engines.
+std::string WithGroups(absl::string_view groups, absl::string_view placement) {
+  return absl::StrReplaceAll(
+      kGood, {{R"("pony": {)", absl::StrCat(R"("groups": )", groups, R"(, "pony": {"placement": )",
+                                            placement, ", ")}});
+}
+std::string ErrorWithGroups(absl::string_view groups, absl::string_view placement) {
+  return std::string(ParseConfig(WithGroups(groups, placement), "f.json").status().message());
+}
+
+TEST(Config, WithoutGroupsThereIsOneThatSpreads) {
+  const Config config = ParseConfig(kGood, "f.json").value();
+  ASSERT_EQ(config.groups_size(), 1);
+  EXPECT_EQ(config.groups(0).name(), "pony");
+  EXPECT_EQ(config.groups(0).mode(), "spreading");
+  EXPECT_EQ(config.groups(0).cores(), "all");
+  EXPECT_EQ(config.groups(0).weight(), 100u);
+  EXPECT_EQ(config.groups(0).hang_limit_ms(), 200u);
+}
+
+TEST(Config, GroupsAndPlacementsAreTaken) {
+  absl::StatusOr<Config> config = ParseConfig(
+      WithGroups(R"([{"name": "fast", "mode": "dedicating", "cores": "0-1,3", "threads": 2},
+                     {"name": "rest", "mode": "compacting", "threadClass": "fifo",
+                      "delayTargetUs": 50, "maxSpinUs": 5}])",
+                 R"([{"engine": 0, "group": "rest", "weight": 2}])"),
+      "f.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const runtime::GroupOptions fast = GroupOptionsOf(config->groups(0), 1).value();
+  EXPECT_EQ(fast.mode, runtime::GroupMode::kDedicating);
+  EXPECT_EQ(fast.cores, (std::vector<int>{0, 1, 3}));
+  EXPECT_EQ(fast.threads, 2);
+  const runtime::GroupOptions rest = GroupOptionsOf(config->groups(1), 1).value();
+  EXPECT_EQ(rest.thread_class, runtime::ThreadClass::kFifo);
+  EXPECT_EQ(rest.delay_target, 50 * runtime::kMicrosecond);
+  EXPECT_EQ(rest.max_spin, 5 * runtime::kMicrosecond);
+  EXPECT_EQ(config->pony().placement(0).weight(), 2u);
+}
+
+TEST(Config, ASpreadingGroupHasAThreadReadyForEachEngine) {
+  const Config config = ParseConfig(kGood, "f.json").value();
+  EXPECT_EQ(GroupOptionsOf(config.groups(0), 5).value().threads, 5);
+}
+
+TEST(Config, GroupsThatMakeNoSenseAreRefused) {
+  EXPECT_THAT(
+      ErrorWithGroups(R"([{"name": "a", "mode": "fast"}, {"name": "a", "cores": "3-1"},
+                          {"name": "b b", "threadClass": "rt"}, {"mode": "spreading"},
+                          {"name": "c", "cpuPercent": 99, "delayTargetUs": 0,
+                           "hangLimitMs": 4294967295}])",
+                      "[]"),
+      AllOf(HasSubstr("groups[0]: mode is \"fast\", and must be"),
+            HasSubstr("groups[1].name: \"a\" stands in the list already"),
+            HasSubstr("groups[1]: cores: \"3-1\""), HasSubstr("groups[2].name: \"b b\" must be"),
+            HasSubstr("groups[2]: threadClass is \"rt\""), HasSubstr("groups[3].name: missing"),
+            HasSubstr("groups[4]: cpuPercent is 99%, and must be 0 to 95"),
+            HasSubstr("delayTargetUs is 0 us"), HasSubstr("hangLimitMs is 4294967295 ms")));
+}
+
+TEST(Config, SpinningThreadsGetNoRealTimeClass) {
+  EXPECT_THAT(
+      ErrorWithGroups(R"([{"name": "a", "mode": "dedicating", "threadClass": "fifo"}])", "[]"),
+      HasSubstr("groups[0]: threadClass is fifo, and dedicating threads"));
+}
+
+TEST(Config, PlacementsThatMakeNoSenseAreRefused) {
+  EXPECT_THAT(ErrorWithGroups(R"([{"name": "a"}, {"name": "b"}])",
+                              R"([{"engine": 2, "group": "a"}, {"group": "c"}, {"engine": 1},
+                                  {"engine": 1, "group": "b", "weight": 0}])"),
+              AllOf(HasSubstr("pony.placement[0].engine: 2 is none of the 2 engines"),
+                    HasSubstr("pony.placement[1].engine: missing"),
+                    HasSubstr("pony.placement[1].group: \"c\" is no group; there are: a, b"),
+                    HasSubstr("pony.placement[2].group: missing"),
+                    HasSubstr("pony.placement[3].engine: 1 stands in the list already"),
+                    HasSubstr("pony.placement[3].weight: 0 must be from 1 to 1000")));
 }
 
 TEST(Config, EngineOptionsFollowTheIdentities) {

@@ -40,6 +40,14 @@ class AdminService final : public Control::Service {
         *request, [writer](const UpgradeProgress& progress) { writer->Write(progress); }));
   }
 
+  grpc::Status SetGroup(grpc::ServerContext*, const SetGroupRequest* request,
+                        GroupStatus* reply) override {
+    absl::StatusOr<GroupStatus> status = backend_.SetGroup(request->change());
+    if (!status.ok()) return ToGrpc(status.status());
+    *reply = *std::move(status);
+    return grpc::Status::OK;
+  }
+
  private:
   ControlBackend& backend_;
 };
@@ -51,6 +59,9 @@ class StrangerService final : public Control::Service {
   }
   grpc::Status Upgrade(grpc::ServerContext*, const UpgradeRequest*,
                        grpc::ServerWriter<UpgradeProgress>*) override {
+    return Denied();
+  }
+  grpc::Status SetGroup(grpc::ServerContext*, const SetGroupRequest*, GroupStatus*) override {
     return Denied();
   }
 

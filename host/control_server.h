@@ -21,6 +21,9 @@ class ControlBackend {
   // `progress` is called on one thread at a time and not after the return.
   virtual absl::Status Upgrade(const UpgradeRequest& request,
                                std::function<void(const UpgradeProgress&)> progress) = 0;
+
+  // See Control.SetGroup.
+  virtual absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change) = 0;
 };
 
 // gRPC over connections that somebody else accepted. Who may do anything at all is decided by the

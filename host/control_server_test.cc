@@ -41,6 +41,13 @@ class FakeBackend final : public ControlBackend {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change) override {
+    if (change.name() != "pony") return absl::NotFoundError("there are: pony");
+    GroupStatus status;
+    *status.mutable_settings() = change;
+    return status;
+  }
+
   std::atomic<int> status_calls = 0;
   std::promise<void> slow;
 };
@@ -81,6 +88,23 @@ TEST_F(ControlServerTest, AnAdminGetsTheStatus) {
   const grpc::Status status = Stub(Connect())->Status(&context, StatusRequest(), &reply);
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(reply.name(), "host2");
+}
+
+TEST_F(ControlServerTest, AGroupIsSetOrTheReasonTold) {
+  grpc::ClientContext context;
+  SetGroupRequest request;
+  request.mutable_change()->set_name("pony");
+  request.mutable_change()->set_threads(2);
+  GroupStatus group;
+  auto stub = Stub(Connect());
+  EXPECT_TRUE(stub->SetGroup(&context, request, &group).ok());
+  EXPECT_EQ(group.settings().threads(), 2u);
+  EXPECT_FALSE(group.settings().has_mode()) << "what is absent stays absent";
+  grpc::ClientContext again;
+  request.mutable_change()->set_name("cow");
+  const grpc::Status status = stub->SetGroup(&again, request, &group);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(status.error_message(), "there are: pony");
 }
 
 TEST_F(ControlServerTest, AnUpgradeStreamsItsProgressAndItsResult) {
@@ -224,6 +248,10 @@ TEST_F(ControlServerTest, AnotherUserIsDeniedEverything) {
   UpgradeProgress progress;
   EXPECT_FALSE(reader->Read(&progress));
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  grpc::ClientContext set;
+  GroupStatus group;
+  EXPECT_EQ(stub->SetGroup(&set, SetGroupRequest(), &group).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(backend_.status_calls, 0);
 }
 

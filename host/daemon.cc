@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kLastWordsMs = 2'000;  // for calls that are being answered at the end
 constexpr auto kStatusTimeout = std::chrono::seconds(5);
+constexpr auto kSetGroupTimeout = std::chrono::seconds(40);  // 16 engines that do not answer
 // A predecessor that hangs before anything has moved costs nothing but a waiting process; its own
 // limit, upgrade.prepareMs, is at most this.
 constexpr runtime::Nanoseconds kBrownoutSilence = 3'600 * runtime::kSecond;
@@ -131,7 +132,12 @@ void Daemon::Terminate() {
   }
   if (stage_ == Stage::kServing) {
     NotifyStopping();
-    fleet_->DetachAll();
+    if (absl::Status stopped = fleet_->DetachAll(); !stopped.ok()) {
+      stuck_ = true;
+      failure_ = absl::Status(stopped.code(),
+                              absl::StrCat("ending without its consent: ", stopped.message()));
+      spdlog::critical("{}", std::string(failure_.message()));
+    }
     RemoveSockets();
   }
   loop_->Stop();
@@ -141,7 +147,7 @@ void Daemon::Terminate() {
 absl::Status Daemon::Live() {
   loop_->Run();
   if (stage_ != Stage::kSucceeded) stage_ = Stage::kEnding;
-  if (fleet_ != nullptr) fleet_->sessions().Release();
+  if (fleet_ != nullptr && !stuck_) fleet_->sessions().Release();
   std::thread ending([this] {
     control_->Shutdown(kLastWordsMs);
     loop_->Post([this] { loop_->Stop(); });
@@ -195,6 +201,22 @@ StatusReply Daemon::LoopStatus() {
                             runtime::kSecond);
   status.set_upgrading(run_ != nullptr);
   return status;
+}
+
+absl::StatusOr<GroupStatus> Daemon::SetGroup(const GroupConfig& change) {
+  auto answer = std::make_shared<std::promise<absl::StatusOr<GroupStatus>>>();
+  auto reply = answer->get_future();
+  loop_->Post([this, answer, change] {
+    if (stage_ != Stage::kServing) {
+      answer->set_value(absl::UnavailableError("farrierd is ending"));
+    } else {
+      answer->set_value(fleet_->SetGroup(change));
+    }
+  });
+  if (reply.wait_for(kSetGroupTimeout) != std::future_status::ready) {
+    return absl::DeadlineExceededError("farrierd's control thread does not answer");
+  }
+  return reply.get();
 }
 
 // ---- Succeeding.

@@ -46,6 +46,11 @@ class Daemon final : public ControlBackend {
   absl::StatusOr<StatusReply> Status() override;
   absl::Status Upgrade(const UpgradeRequest& request,
                        std::function<void(const UpgradeProgress&)> progress) override;
+  absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change) override;
+
+  // An engine hangs in a thread of its own, at the end: this must not be destroyed, and the process
+  // is to end without any destructor.
+  bool stuck() const { return stuck_; }
 
  private:
   enum class Stage {
@@ -80,7 +85,8 @@ class Daemon final : public ControlBackend {
   const runtime::Nanoseconds started_at_;
   Stage stage_ = Stage::kStarting;
   bool terminate_ = false;  // once no hand-over is under way
-  absl::Status failure_;    // why it ends
+  bool stuck_ = false;
+  absl::Status failure_;  // why it ends
 
   UniqueFd signals_;
   std::unique_ptr<Fleet> fleet_;

@@ -40,6 +40,7 @@ absl::Status Daemon::BeginUpgrade(const std::string& binary, std::shared_ptr<Upg
     return absl::FailedPreconditionError(
         "the card has only one function, and an upgrade needs a second one");
   }
+  if (absl::Status well = fleet_->EnginesAreWell(); !well.ok()) return well;
   absl::StatusOr<UniqueFd> program = OpenTrustedBinary(binary);
   if (!program.ok()) return program.status();
   absl::StatusOr<Successor> successor = Successor::Start(*program, binary, {"--handover-fd", "3"});

@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "engines/runtime/cpu_topology.h"
+#include "host/engine_groups.h"
 
 namespace farrier::host {
 namespace {
@@ -15,30 +14,22 @@ constexpr runtime::Nanoseconds kMailboxTimeout = 2 * runtime::kSecond;
 
 absl::StatusOr<std::unique_ptr<EngineUnit>> EngineUnit::Create(pony::EngineOptions options,
                                                                driver::OwnerPort& port,
-                                                               const runtime::Clock& clock) {
-  auto unit = std::unique_ptr<EngineUnit>(new EngineUnit(std::move(options), port, clock));
+                                                               const runtime::Clock& clock,
+                                                               runtime::EngineGroup& group,
+                                                               int weight) {
+  auto unit = std::unique_ptr<EngineUnit>(new EngineUnit(std::move(options), port, group, weight));
   absl::StatusOr<std::unique_ptr<runtime::Mailbox>> mailbox = runtime::Mailbox::Create(clock);
   if (!mailbox.ok()) return mailbox.status();
   unit->mailbox_ = *std::move(mailbox);
-  absl::StatusOr<runtime::CpuTopology> topology = runtime::ReadCpuTopology("");
-  if (!topology.ok()) return topology.status();
-  absl::StatusOr<std::unique_ptr<runtime::EngineGroup>> group =
-      runtime::EngineGroup::Start(absl::StrCat("pony-", unit->id()), {},
-                                  {.clock = &clock,
-                                   .cycles = &unit->cycles_,
-                                   .meter = &unit->meter_,
-                                   .topology = *std::move(topology),
-                                   .control_timeout = kMailboxTimeout});
-  if (!group.ok()) return group.status();
-  unit->group_ = *std::move(group);
   return unit;
 }
 
 EngineUnit::EngineUnit(pony::EngineOptions options, driver::OwnerPort& port,
-                       const runtime::Clock& clock)
+                       runtime::EngineGroup& group, int weight)
     : options_(std::move(options)),
       port_(port),
-      clock_(clock),
+      group_(group),
+      weight_(weight),
       engine_(std::make_unique<pony::PonyEngine>(options_, &port)) {}
 
 EngineUnit::~EngineUnit() = default;
@@ -51,17 +42,20 @@ absl::Status EngineUnit::Start(uint16_t generation, std::optional<driver::TxCell
   }
   port_.SetGeneration(generation, cells);
   generation_ = generation;
-  absl::Status status = group_->Add(*engine_, *mailbox_, absl::StrCat("pony", id()));
+  absl::Status status = group_.Add(*engine_, *mailbox_, EngineName(id()), weight_);
   running_ = status.ok();
+  if (running_) trouble_ = absl::OkStatus();
   return status;
 }
 
 absl::Status EngineUnit::Stop() {
   if (!running_) return absl::OkStatus();
-  const runtime::Nanoseconds cpu = CpuTime();
-  if (absl::Status status = group_->Remove(*engine_); !status.ok()) return status;
+  if (absl::IsDeadlineExceeded(trouble_)) return trouble_;
+  const absl::StatusOr<runtime::EngineReport> report = group_.Report(*engine_);
+  if (absl::Status status = group_.Remove(*engine_); !status.ok()) return status;
   running_ = false;
-  cpu_before_ = cpu;
+  trouble_ = absl::OkStatus();
+  if (report.ok()) cpu_before_ += report->cpu;
   return absl::OkStatus();
 }
 
@@ -70,6 +64,7 @@ absl::Status EngineUnit::With(absl::FunctionRef<void(pony::PonyEngine&)> closure
     closure(*engine_);
     return absl::OkStatus();
   }
+  if (!trouble_.ok()) return trouble_;
   return mailbox_->Run([&] { closure(*engine_); }, kMailboxTimeout);
 }
 
@@ -82,12 +77,6 @@ void EngineUnit::Reset(uint32_t epoch, uint64_t seed) {
   options_.epoch = epoch;
   options_.seed = seed;
   engine_ = std::make_unique<pony::PonyEngine>(options_, &port_);
-}
-
-runtime::Nanoseconds EngineUnit::CpuTime() {
-  if (!running_) return cpu_before_;
-  absl::StatusOr<runtime::EngineReport> report = group_->Report(*engine_);
-  return cpu_before_ + (report.ok() ? report->cpu : 0);
 }
 
 }  // namespace farrier::host

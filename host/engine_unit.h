@@ -16,14 +16,17 @@
 
 namespace farrier::host {
 
-// A Pony engine with what runs it: its port, its mailbox and a thread of its own. Called from the
-// control thread; the engine itself is only touched on its thread while it runs.
+// A Pony engine with its port, its mailbox and its place in a group. Called from the control
+// thread; the engine itself is only touched on its thread while it runs.
 class EngineUnit {
  public:
-  // An empty engine that does not run yet. `port` and `clock` outlive it.
+  // An empty engine that does not run yet. `port` and `clock` outlive it; `group` is gone, or has
+  // the engine no more, before it.
   static absl::StatusOr<std::unique_ptr<EngineUnit>> Create(pony::EngineOptions options,
                                                             driver::OwnerPort& port,
-                                                            const runtime::Clock& clock);
+                                                            const runtime::Clock& clock,
+                                                            runtime::EngineGroup& group,
+                                                            int weight);
   ~EngineUnit();
 
   uint32_t id() const { return options_.id; }
@@ -35,11 +38,17 @@ class EngineUnit {
   // runs. `cells` as for OwnerPort::SetGeneration.
   absl::Status Start(uint16_t generation, std::optional<driver::TxCells> cells);
 
-  // Takes the engine off its thread, if it runs. DeadlineExceeded: its thread does not answer.
+  // Takes the engine off its thread, if it runs. An error: it is still there, since its thread
+  // does not answer.
   absl::Status Stop();
 
   // Calls `closure` with the engine: on its thread between two polls if it runs, here if not.
   absl::Status With(absl::FunctionRef<void(pony::PonyEngine&)> closure);
+
+  // Why the running engine answers nothing: it hangs or has failed. With and, if it hangs, Stop
+  // fail with that at once; OK: it is well.
+  void SetTrouble(absl::Status trouble) { trouble_ = std::move(trouble); }
+  const absl::Status& trouble() const { return trouble_; }
 
   // Whether all that a stopped engine sent has left for the card, whose last sequence seen is
   // `tx_seen`. Pushes what waited for room.
@@ -48,23 +57,23 @@ class EngineUnit {
   // Of a stopped engine: throws its state away. What it knew of sessions is gone.
   void Reset(uint32_t epoch, uint64_t seed);
 
-  // CPU time that the engine has taken in this process.
-  runtime::Nanoseconds CpuTime();
+  // CPU time that the engine took in this process before it was added to its group.
+  runtime::Nanoseconds cpu_before() const { return cpu_before_; }
 
  private:
-  EngineUnit(pony::EngineOptions options, driver::OwnerPort& port, const runtime::Clock& clock);
+  EngineUnit(pony::EngineOptions options, driver::OwnerPort& port, runtime::EngineGroup& group,
+             int weight);
 
   pony::EngineOptions options_;
   driver::OwnerPort& port_;
-  const runtime::Clock& clock_;
-  const runtime::CycleClock cycles_;
-  const runtime::KernelThreadMeter meter_;
+  runtime::EngineGroup& group_;
+  const int weight_;
   std::unique_ptr<runtime::Mailbox> mailbox_;
   std::unique_ptr<pony::PonyEngine> engine_;
-  std::unique_ptr<runtime::EngineGroup> group_;  // gone before the engine
   bool running_ = false;
+  absl::Status trouble_;
   uint16_t generation_ = 0;
-  runtime::Nanoseconds cpu_before_ = 0;  // of earlier runs
+  runtime::Nanoseconds cpu_before_ = 0;
 };
 
 }  // namespace farrier::host

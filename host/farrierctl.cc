@@ -56,7 +56,24 @@ std::unique_ptr<Control::Stub> Connect(const std::string& socket, std::string* e
   return Control::NewStub(grpc::CreateInsecureChannelFromFd("farrierd", fd->release()));
 }
 
-int RunStatus(const std::string& socket, bool json, double watch_seconds) {
+// What of a daemon's status is shown.
+struct View {
+  std::string (*text)(const StatusReply&);
+  void (*keep)(StatusReply&);  // for JSON: drops the rest
+};
+
+constexpr View kStatusView{RenderStatus, [](StatusReply&) {}};
+constexpr View kEnginesView{RenderEngines, [](StatusReply& status) {
+                              status.clear_card();
+                              status.clear_groups();
+                            }};
+constexpr View kGroupsView{RenderGroups, [](StatusReply& status) {
+                             status.clear_card();
+                             status.clear_engines();
+                             status.clear_sessions();
+                           }};
+
+int RunStatus(const std::string& socket, const View& view, bool json, double watch_seconds) {
   const bool clear = watch_seconds > 0 && !json && isatty(STDOUT_FILENO);
   for (;;) {
     std::string error;
@@ -69,7 +86,8 @@ int RunStatus(const std::string& socket, bool json, double watch_seconds) {
     if (grpc::Status status = stub->Status(&context, StatusRequest(), &reply); !status.ok()) {
       return Fail(status, socket);
     }
-    Print((clear ? "\033[H\033[2J" : "") + (json ? RenderJson(reply) : RenderStatus(reply)));
+    if (json) view.keep(reply);
+    Print((clear ? "\033[H\033[2J" : "") + (json ? RenderJson(reply) : view.text(reply)));
     if (watch_seconds <= 0) return 0;
     std::this_thread::sleep_for(std::chrono::duration<double>(watch_seconds));
   }
@@ -104,8 +122,64 @@ int RunUpgrade(const std::string& socket, const std::string& binary, bool json) 
   return Fail(status, socket);
 }
 
+int RunSetGroup(const std::string& socket, const GroupConfig& change, bool json) {
+  std::string error;
+  std::unique_ptr<Control::Stub> stub = Connect(socket, &error);
+  if (stub == nullptr) return Fail(error);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  SetGroupRequest request;
+  *request.mutable_change() = change;
+  GroupStatus group;
+  if (grpc::Status status = stub->SetGroup(&context, request, &group); !status.ok()) {
+    return Fail(status, socket);
+  }
+  Print(json ? RenderJson(group) : RenderGroup(group));
+  return 0;
+}
+
+// The options of `group set`, each a field of the change.
+void AddGroupOptions(CLI::App& command, GroupConfig& change) {
+  command.add_option("NAME", *change.mutable_name(), "The group, as in farrierctl groups")
+      ->required();
+  const auto text = [&](const char* name, void (GroupConfig::*set)(const std::string&),
+                        const char* what, const char* type) {
+    command
+        .add_option_function<std::string>(
+            name, [&change, set](const std::string& value) { (change.*set)(value); }, what)
+        ->type_name(type);
+  };
+  const auto number = [&](const char* name, void (GroupConfig::*set)(uint32_t), const char* what,
+                          const char* type) {
+    command
+        .add_option_function<uint32_t>(
+            name, [&change, set](uint32_t value) { (change.*set)(value); }, what)
+        ->type_name(type);
+  };
+  text("--mode", &GroupConfig::set_mode<const std::string&>,
+       "dedicating: spinning threads; spreading: a thread per engine; compacting: as few threads "
+       "as keep the delay target",
+       "MODE");
+  text("--cores", &GroupConfig::set_cores<const std::string&>,
+       "To run on, as in 0-3,8; all: those that are not isolated", "LIST");
+  number("--numa-node", &GroupConfig::set_numa_node, "Whose cores and memory to use with all",
+         "NODE");
+  number("--threads", &GroupConfig::set_threads,
+         "Dedicating: how many, compacting: at most; 0: one per core", "N");
+  text("--class", &GroupConfig::set_thread_class<const std::string&>,
+       "Best class to ask for: deadline, fifo, nice; best: what suits the mode", "CLASS");
+  number("--cpu-percent", &GroupConfig::set_cpu_percent,
+         "Of a core, for a thread of a real-time class; 0: by mode", "P");
+  number("--weight", &GroupConfig::set_weight, "Against other groups under class nice", "W");
+  number("--delay-target-us", &GroupConfig::set_delay_target_us,
+         "Compacting: longest wait of input", "T");
+  number("--max-spin-us", &GroupConfig::set_max_spin_us, "Of an idle thread before it sleeps", "S");
+  number("--poll-limit-us", &GroupConfig::set_poll_limit_us, "A longer poll is an overrun", "L");
+  number("--hang-limit-ms", &GroupConfig::set_hang_limit_ms, "A longer poll is a hang", "L");
+}
+
 int Main(int argc, char** argv) {
-  CLI::App app("Looks at a running farrierd and upgrades it.", "farrierctl");
+  CLI::App app("Looks at a running farrierd, directs its engines and upgrades it.", "farrierctl");
   app.set_version_flag("--version", FARRIER_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
@@ -116,15 +190,29 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   bool json = false;
 
-  CLI::App* status =
-      app.add_subcommand("status", "Show the daemon, its card, engines and sessions");
   double watch_seconds = 0;
-  status->add_flag("--json", json, "Print JSON instead of text");
-  status->add_option("--watch", watch_seconds, "Repeat every SECONDS, 1 by default, until Ctrl-C")
-      ->expected(0, 1)
-      ->default_str("1")
-      ->check(CLI::Range(0.1, 3600.0))
-      ->type_name("SECONDS");
+  const auto add_view = [&](const char* name, const char* what) {
+    CLI::App* const command = app.add_subcommand(name, what);
+    command->add_flag("--json", json, "Print JSON instead of text");
+    command
+        ->add_option("--watch", watch_seconds, "Repeat every SECONDS, 1 by default, until Ctrl-C")
+        ->expected(0, 1)
+        ->default_str("1")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->type_name("SECONDS");
+    return command;
+  };
+  CLI::App* status = add_view("status", "Show the daemon, its card, engines and sessions");
+  CLI::App* engines = add_view("engines", "Show how engines get CPU time, and who they work for");
+  CLI::App* groups = add_view("groups", "Show the engine groups and their threads");
+
+  CLI::App* group = app.add_subcommand("group", "Direct an engine group");
+  group->require_subcommand(1);
+  CLI::App* group_set = group->add_subcommand(
+      "set", "Change some of a group's settings; its engines go on meanwhile");
+  GroupConfig change;
+  AddGroupOptions(*group_set, change);
+  group_set->add_flag("--json", json, "Print JSON instead of text");
 
   CLI::App* upgrade = app.add_subcommand(
       "upgrade", "Replace the running farrierd by another build of it, under live traffic");
@@ -137,7 +225,10 @@ int Main(int argc, char** argv) {
   upgrade->add_flag("--json", json, "Print only the result, as JSON");
 
   CLI11_PARSE(app, argc, argv);
-  if (status->parsed()) return RunStatus(socket, json, watch_seconds);
+  if (status->parsed()) return RunStatus(socket, kStatusView, json, watch_seconds);
+  if (engines->parsed()) return RunStatus(socket, kEnginesView, json, watch_seconds);
+  if (groups->parsed()) return RunStatus(socket, kGroupsView, json, watch_seconds);
+  if (group_set->parsed()) return RunSetGroup(socket, change, json);
   return RunUpgrade(socket, binary, json);
 }
 

@@ -26,13 +26,6 @@ uint32_t NewEpoch() {
   }
 }
 
-void AddCounter(google::protobuf::RepeatedPtrField<Counter>& counters, absl::string_view name,
-                uint64_t value) {
-  Counter& counter = *counters.Add();
-  counter.set_name(std::string(name));
-  counter.set_value(value);
-}
-
 }  // namespace
 
 Fleet::Fleet(EventLoop& loop, Config config, CardOpener open_card)
@@ -48,13 +41,17 @@ Fleet::Fleet(EventLoop& loop, Config config, CardOpener open_card)
                          const pony::SessionMemory& memory) { return AddSession(info, memory); },
            .remove = [this](const AppSessionInfo& info) { RemoveSession(info); }}) {}
 
-// Engines go first, then the ports they use and the memory they touch.
+// Threads go first, then the engines, the ports they use and the memory they touch.
 Fleet::~Fleet() {
+  if (sample_timer_) loop_.Cancel(*sample_timer_);
   upkeep_.reset();
+  groups_.reset();
   engines_.clear();
 }
 
 absl::Status Fleet::OpenCard(uint32_t function) {
+  // Before DPDK, which may bind this thread.
+  if (absl::Status status = StartGroups(); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<CardLink>> card = open_card_(config_, function);
   if (!card.ok()) return card.status();
   card_ = *std::move(card);
@@ -69,7 +66,8 @@ absl::Status Fleet::OpenCard(uint32_t function) {
       options.departure_lead = horizon / 2;  // the rest is for clocks that differ
     }
     absl::StatusOr<std::unique_ptr<EngineUnit>> unit =
-        EngineUnit::Create(std::move(options), card_->port(engine), clock_);
+        EngineUnit::Create(std::move(options), card_->port(engine), clock_, groups_->Of(engine),
+                           groups_->weight(engine));
     if (!unit.ok()) return unit.status();
     engines_.push_back({.unit = *std::move(unit)});
   }
@@ -110,12 +108,14 @@ absl::Status Fleet::AttachAll() {
   return absl::OkStatus();
 }
 
-void Fleet::DetachAll() {
+absl::Status Fleet::DetachAll() {
   StopUpkeep();
+  absl::Status stopped;
   for (uint32_t engine = 0; engine < engines_.size(); ++engine) {
     if (engines_[engine].released) continue;
     if (absl::Status status = unit(engine).Stop(); !status.ok()) {
       spdlog::error("engine {} does not stop: {}", engine, status.ToString());
+      stopped.Update(status);
     }
     // Expecting our own generation, so that a successor's row stays as it is.
     absl::Status status = DetachEngine(card_->csr(), engine, unit(engine).generation());
@@ -123,6 +123,7 @@ void Fleet::DetachAll() {
   }
   absl::Status status = lease_->Release();
   if (!status.ok()) spdlog::error("the card's lease stays taken: {}", status.ToString());
+  return stopped;
 }
 
 void Fleet::StopUpkeep() {
@@ -170,8 +171,9 @@ void Fleet::RemoveSession(const AppSessionInfo& info) {
   if (removed.ok()) {
     sessions_.RemoveDone(info.id);
   } else {
-    // The engine may touch the memory yet: it stays.
-    spdlog::error("session {} cannot be removed: {}", info.id, removed.ToString());
+    // The engine may touch the memory yet: it stays until the engine answers or is another.
+    spdlog::error("session {} cannot be removed yet: {}", info.id, removed.ToString());
+    engines_[info.engine].not_removed.insert(info.id);
   }
 }
 
@@ -182,6 +184,7 @@ absl::Status Fleet::StartEngine(uint32_t engine, uint16_t generation) {
   if (!cells.ok()) return cells.status();
   absl::Status status = unit(engine).Start(generation, *cells);
   if (upkeep_ == nullptr) upkeep_ = std::make_unique<CardUpkeep>(loop_, *this);
+  if (!sample_timer_) Sample();
   return status;
 }
 
@@ -191,113 +194,11 @@ absl::Status Fleet::StartFresh(uint32_t engine, uint16_t generation) {
   for (const AppSessionInfo& info : sessions_.List()) {
     if (info.engine == engine) sessions_.Close(info.id);
   }
+  for (uint32_t id : std::exchange(engines_[engine].not_removed, {})) sessions_.RemoveDone(id);
   unit(engine).Reset(NewEpoch(), Random());
   return StartEngine(engine, generation);
 }
 
 void Fleet::ReleaseEngine(uint32_t engine) { engines_[engine].released = true; }
-
-StatusReply Fleet::Status() {
-  StatusReply reply;
-  reply.set_name(config_.name());
-  const std::vector<AppSessionInfo> sessions = sessions_.List();
-  std::vector<uint32_t> sessions_of(size());
-  for (const AppSessionInfo& info : sessions) {
-    SessionStatus& session = *reply.add_sessions();
-    session.set_id(info.id);
-    session.set_name(info.name);
-    session.set_engine(info.engine);
-    session.set_pid(info.pid);
-    session.set_uid(info.uid);
-    ++sessions_of[info.engine];
-  }
-  reply.set_function(card_->function());
-  const driver::CardInfo& info = card_->info();
-  CardStatus& card = *reply.mutable_card();
-  if (config_.card().has_fpga()) {
-    card.set_kind("fpga");
-    card.set_location(config_.card().fpga().device());
-  } else if (config_.card().has_embedded()) {
-    card.set_kind("embedded");
-    card.set_location(config_.card().embedded().port());
-  } else {
-    card.set_kind("sim");
-    card.set_location(config_.card().sim().directory());
-  }
-  card.set_version(info.version);
-  card.set_functions(info.functions);
-  card.set_queues(info.queues);
-  card.set_hold_cells(info.hold_cells);
-  card.set_mtu(info.mtu);
-  for (std::string& name : driver::CapabilityNames(info.capabilities)) {
-    card.add_capabilities(std::move(name));
-  }
-  card.set_tx_cells(info.tx_cells);
-  card.set_pacing_horizon_us(static_cast<double>(info.pacing_horizon()) / runtime::kMicrosecond);
-  for (uint32_t id = 0; id < engines_.size(); ++id) {
-    EngineStatus& status = *reply.add_engines();
-    status.set_id(id);
-    status.set_owner(static_cast<uint32_t>(OwnerOf(id)));
-    status.set_sessions(sessions_of[id]);
-    status.set_cpu_seconds(static_cast<double>(unit(id).CpuTime()) / runtime::kSecond);
-    auto& counters = *status.mutable_counters();
-    absl::Status asked = unit(id).With([&](pony::PonyEngine& engine) {
-      AddCounter(counters, "connections", engine.connections());
-      const pony::EngineStats& stats = engine.stats();
-      stats.ForEach([&](const char* name, uint64_t value) { AddCounter(counters, name, value); });
-      AddCounter(counters, "retransmissions",
-                 stats.retransmitted_timeout + stats.retransmitted_fast);
-    });
-    if (!asked.ok()) spdlog::warn("engine {} does not answer: {}", id, asked.ToString());
-    const driver::PortCounters port = unit(id).port().counters();
-    AddCounter(counters, "rx_bad_prefix", port.rx_bad_prefix);
-    AddCounter(counters, "rx_wrong_owner", port.rx_wrong_owner);
-    AddCounter(counters, "rx_no_buffer", port.rx_no_buffer);
-    AddCounter(counters, "tx_timed", port.tx_timed);
-    AddCounter(counters, "tx_no_cells", port.tx_no_cells);
-    AddCounter(counters, "departures_reported", port.departures_reported);
-    for (uint32_t queue = 0; queue < port.queues; ++queue) {
-      status.add_rx_of_queue(port.rx_of_queue[queue]);
-    }
-    if (info.capabilities.pacing) status.set_pacing_mbps(config_.pony().pacing_mbps());
-  }
-  return reply;
-}
-
-absl::Status ReadCardCounters(driver::CsrWindow& window, StatusReply& status) {
-  absl::StatusOr<driver::CardInfo> info = driver::Identify(window);
-  if (!info.ok()) return info.status();
-  status.mutable_card()->set_epoch(info->epoch);
-  status.mutable_card()->set_link(info->link_up);
-  const absl::StatusOr<std::optional<uint32_t>> lease = driver::Lease(window, 0).Holder();
-  if (!lease.ok()) return lease.status();
-  status.mutable_card()->set_leased(lease->has_value());
-  status.mutable_card()->set_lease_function(lease->value_or(0));
-  for (EngineStatus& engine : *status.mutable_engines()) {
-    driver::OwnerRow row(window, OwnerOf(engine.id()));
-    absl::StatusOr<regs::SwitchWord> word = row.Read();
-    if (!word.ok()) return word.status();
-    engine.set_state(std::string(StateName(word->state)));
-    engine.set_generation(word->generation);
-    const absl::StatusOr<std::optional<driver::TxCells>> cells =
-        ReadTxCells(window, *info, engine.id());
-    if (!cells.ok()) return cells.status();
-    if (*cells) {
-      engine.set_tx_quota((*cells)->quota);
-      engine.set_tx_cells((*cells)->taken - (*cells)->released);
-    }
-    absl::StatusOr<driver::CounterSnapshot> snapshot = row.ReadCounters();
-    if (!snapshot.ok()) return snapshot.status();
-    for (size_t i = 0; i < snapshot->owner.size(); ++i) {
-      AddCounter(*engine.mutable_card_counters(), regs::kOwnerCounterNames[i], snapshot->owner[i]);
-    }
-    status.mutable_card()->clear_counters();  // the latest snapshot stands for the card
-    for (size_t i = 0; i < snapshot->global.size(); ++i) {
-      AddCounter(*status.mutable_card()->mutable_counters(), regs::kGlobalCounterNames[i],
-                 snapshot->global[i]);
-    }
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace farrier::host

@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,6 +15,7 @@
 #include "host/card_upkeep.h"
 #include "host/config.h"
 #include "host/control.pb.h"
+#include "host/engine_groups.h"
 #include "host/engine_unit.h"
 #include "host/event_loop.h"
 #include "hw/driver/lease.h"
@@ -50,11 +53,15 @@ class Fleet {
   absl::Status AttachAll();
 
   // Clean end: stops the engines and gives up the owners, and the lease, that are still this
-  // process's.
-  void DetachAll();
+  // process's. An error: an engine does not stop, and so nothing that it may touch, and this least
+  // of all, may be freed any more.
+  absl::Status DetachAll();
+
+  // FailedPrecondition if an engine hangs or has failed.
+  absl::Status EnginesAreWell();
 
   // A hand-over decides about the rows, or does not any more.
-  void set_handing_over(bool handing_over) { handing_over_ = handing_over; }
+  void set_handing_over(bool handing_over);
   bool handing_over() const { return handing_over_; }
 
   // Another process has all engines: the card is not to expect this one's heartbeat.
@@ -73,6 +80,10 @@ class Fleet {
   // Another process has the engine; its memory is not touched any more.
   void ReleaseEngine(uint32_t engine);
 
+  // Changes what `change` gives of the group that it names, as EngineGroups::Set; `config` says the
+  // same from then on. Unavailable once another process has all engines.
+  absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change);
+
   // All but the card's counters, which another thread may read by a window of its own.
   StatusReply Status();
 
@@ -80,14 +91,29 @@ class Fleet {
   struct Slot {
     std::unique_ptr<EngineUnit> unit;
     bool released = false;
+    std::set<uint32_t> not_removed;  // sessions that ended while it did not answer
+    uint64_t restarts = 0;           // after it had failed
+    std::optional<runtime::Nanoseconds> restarted_at;
+    bool restarting = false;  // a timer will
   };
 
   absl::Status AddSession(const AppSessionInfo& info, const pony::SessionMemory& memory);
   void RemoveSession(const AppSessionInfo& info);
   absl::Status Adopt(const AppSessionInfo& info);
 
+  // What becomes of engines.
+  absl::Status StartGroups();
+  void OnEngineEvent(const runtime::EngineEvent& event);
+  void OnCondition(uint32_t engine, const std::string& detail);
+  void RestartSoon(uint32_t engine);
+  absl::Status Restart(uint32_t engine);
+  void Sample();
+
+  void DescribeCard(CardStatus& card) const;
+  void DescribeEngine(uint32_t engine, EngineStatus& status);
+
   EventLoop& loop_;
-  const Config config_;
+  Config config_;  // only its groups change
   const CardOpener open_card_;
   const runtime::Clock& clock_;
   std::unique_ptr<CardLink> card_;
@@ -97,7 +123,11 @@ class Fleet {
   AppSessions sessions_;
   pony::ServiceDirectory services_;
   std::vector<Slot> engines_;
-  std::unique_ptr<CardUpkeep> upkeep_;  // from the first engine that runs
+  std::unique_ptr<EngineGroups> groups_;
+  std::unique_ptr<CardUpkeep> upkeep_;              // from the first engine that runs
+  std::optional<EventLoop::TimerId> sample_timer_;  // from then on, too
+  // What the loop was asked to do for this finds it gone.
+  std::shared_ptr<Fleet*> self_ = std::make_shared<Fleet*>(this);
 };
 
 // Reads the counters of the card and of the owners of `engines` engines into `status`.

@@ -127,6 +127,7 @@ absl::Status FleetHandover::SendAttachments(bool last, upgrade::Channel& channel
   fleet_->sessions().Freeze();
   RestAttachment rest;
   rest.set_next_session_id(exported.next_id);
+  *rest.mutable_groups() = fleet_->config().groups();
   return PostAttachment(channel, kRest, rest, exported.handshakes);
 }
 
@@ -278,6 +279,12 @@ absl::Status FleetHandover::AcceptSession(const SessionAttachment& session,
 
 absl::Status FleetHandover::AcceptRest(const RestAttachment& rest, std::vector<UniqueFd> fds) {
   fleet_->sessions().Import(rest.next_session_id(), std::move(app_listener_), std::move(fds));
+  for (const GroupConfig& group : rest.groups()) {
+    // Nothing to give up for: the engines run here already, if in another way.
+    if (auto set = fleet_->SetGroup(group); !set.ok()) {
+      spdlog::error("settings handed over are not taken: {}", set.status().ToString());
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include "host/card_link.h"
 #include "host/config.h"
 #include "host/daemon.h"
+#include "host/engine_groups.h"
 
 namespace farrier::host {
 namespace {
@@ -48,9 +50,28 @@ int Check(const std::string& config_path, const Config& config) {
     std::fprintf(stderr, "farrierd: card: %s\n", std::string(problem.message()).c_str());
   }
   for (const std::string& note : notes) std::printf("card: %s\n", note.c_str());
-  if (!problems.empty()) return 1;
+  const absl::StatusOr<runtime::CpuTopology> topology = runtime::ReadCpuTopology("");
+  if (!topology.ok()) return Fail(topology.status());
+  const std::vector<absl::Status> groups = GroupProblems(config, *topology);
+  for (const absl::Status& problem : groups) Fail(problem);
+  if (!problems.empty() || !groups.empty()) return 1;
   std::printf("%s: good\n", config_path.c_str());
   return 0;
+}
+
+// The process's end, with its exit code; does not return where destructors must not run.
+int End(std::unique_ptr<Daemon>& daemon, const absl::Status& status, bool dpdk_stays) {
+  const int code = status.ok() ? 0 : Fail(status);
+  if (daemon->stuck()) {
+    std::fflush(nullptr);
+    _exit(code);
+  }
+  daemon.reset();
+  if (dpdk_stays) {  // no static is destroyed: its interrupt thread still runs
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
+  return code;
 }
 
 int Run(const std::string& config_path, bool check, int handover_fd) {
@@ -75,22 +96,14 @@ int Run(const std::string& config_path, bool check, int handover_fd) {
     fcntl(handover_fd, F_SETFD, FD_CLOEXEC);
     UniqueFd channel(handover_fd);
     if (!daemon.ok()) return Fail(daemon.status());
-    absl::Status status = (*daemon)->RunSuccessor(std::move(channel));
-    return status.ok() ? 0 : Fail(status);
+    return End(*daemon, (*daemon)->RunSuccessor(std::move(channel)), /*dpdk_stays=*/false);
   }
   absl::StatusOr<Config> config = LoadConfig(config_path);
   if (!config.ok()) return Fail(config.status());
   if (check) return Check(config_path, *config);
   if (!daemon.ok()) return Fail(daemon.status());
   const bool dpdk_stays = config->card().has_embedded();
-  absl::Status status = (*daemon)->RunFresh(*std::move(config));
-  const int code = status.ok() ? 0 : Fail(status);
-  if (dpdk_stays) {  // no static is destroyed: its interrupt thread still runs
-    daemon->reset();
-    std::fflush(nullptr);
-    std::_Exit(code);
-  }
-  return code;
+  return End(*daemon, (*daemon)->RunFresh(*std::move(config)), dpdk_stays);
 }
 
 int Main(int argc, char** argv) {

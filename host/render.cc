@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "host/text_table.h"
 
 namespace farrier::host {
 namespace {
@@ -40,27 +41,6 @@ std::string NonZero(const google::protobuf::RepeatedPtrField<Counter>& counters)
 std::string Pacing(const EngineStatus& engine) {
   if (engine.pacing_mbps() == 0) return "-";
   return absl::StrFormat("%g Gb/s", engine.pacing_mbps() / 1000.0);
-}
-
-using Row = std::vector<std::string>;
-
-// The first column to the left, the others to the right, or as wide as needed for the last.
-std::string Table(const std::vector<Row>& rows) {
-  std::vector<size_t> widths(rows[0].size());
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppendFormat(&line, "%s%-*s", i == 0 ? "  " : "   ", static_cast<int>(widths[i]),
-                            row[i]);
-    }
-    absl::StripTrailingAsciiWhitespace(&line);
-    absl::StrAppend(&out, line, "\n");
-  }
-  return out;
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ struct ClusterOptions {
   Wire wire = Wire::kMemif;    // kVeth: a veth pair between two network namespaces; root only
   std::string fault;           // farrier-card --fault, on both cards; empty = a perfect wire
   int engines = 2;             // per daemon
-  // More of the blocks "card" and "pony" of the daemons' configuration: JSON members.
+  // More of the daemons' configuration, and of its blocks "card" and "pony": JSON members.
+  std::string config;
   std::string card_config;
   std::string pony_config;
   std::string daemon = "farrierd";                // the program that both hosts start with

@@ -1,0 +1,112 @@
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "host/render.h"
+#include "host/text_table.h"
+
+namespace farrier::host {
+namespace {
+
+std::string Percent(double percent) { return absl::StrFormat("%.1f%%", percent); }
+std::string Share(double share) { return Percent(100 * share); }
+
+std::string Microseconds(double us) {
+  if (us < 1'000) return absl::StrFormat("%.1f us", us);
+  if (us < 1'000'000) return absl::StrFormat("%.1f ms", us / 1'000);
+  return absl::StrFormat("%.1f s", us / 1'000'000);
+}
+
+std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
+
+// A count of things that one hopes for none of.
+std::string Count(uint64_t count) { return count == 0 ? "-" : absl::StrCat(count); }
+
+std::string Threads(const GroupConfig& settings) {
+  if (settings.mode() == "spreading") return "a thread per engine";
+  const char* const bound = settings.mode() == "compacting" ? "at most " : "";
+  if (settings.threads() == 0) return absl::StrCat(bound, "a thread per core");
+  return absl::StrCat(bound, settings.threads(), settings.threads() == 1 ? " thread" : " threads");
+}
+
+}  // namespace
+
+std::string RenderEngines(const StatusReply& status) {
+  std::string out =
+      absl::StrFormat("%s: engines of farrierd %s, pid %d%s\n", status.name(), status.version(),
+                      status.pid(), status.upgrading() ? ", an upgrade is under way" : "");
+  std::vector<Row> rows = {{"id", "group", "mode", "weight", "condition", "thread", "CPU", "load",
+                            "delay", "polls", "inputs", "overruns", "blocks", "longest poll",
+                            "moves", "restarts"}};
+  for (const EngineStatus& engine : status.engines()) {
+    const EngineScheduling& s = engine.scheduling();
+    rows.push_back({absl::StrCat(engine.id()), s.group(), s.mode(), absl::StrCat(s.weight()),
+                    s.condition(), OrDash(s.thread()), Percent(s.cpu_percent()), Share(s.load()),
+                    Microseconds(s.delay_us()), absl::StrCat(s.polls()), absl::StrCat(s.inputs()),
+                    Count(s.overruns()), Count(s.blocks()), Microseconds(s.longest_poll_us()),
+                    absl::StrCat(s.migrations()), Count(s.restarts())});
+  }
+  absl::StrAppend(&out, Table(rows));
+  for (const EngineStatus& engine : status.engines()) {
+    if (!engine.scheduling().detail().empty()) {
+      absl::StrAppend(&out, "  ", engine.scheduling().detail(), "\n");
+    }
+  }
+  return out;
+}
+
+std::string RenderGroup(const GroupStatus& group) {
+  const GroupConfig& settings = group.settings();
+  std::string out = absl::StrFormat(
+      "group %s: %s, %s, cores %s%s\n", settings.name(), settings.mode(), Threads(settings),
+      settings.cores(),
+      settings.has_numa_node() ? absl::StrCat(" of NUMA node ", settings.numa_node()) : "");
+  absl::StrAppendFormat(&out, "  now: CPU %s, load %s, delay %s; engines: %s\n",
+                        Percent(group.cpu_percent()), Share(group.load()),
+                        Microseconds(group.delay_us()),
+                        OrDash(absl::StrJoin(group.engines(), " ")));
+  std::vector<std::string> set = {absl::StrCat("class ", settings.thread_class())};
+  if (settings.cpu_percent() != 0) set.push_back(absl::StrCat(settings.cpu_percent(), "% CPU"));
+  set.push_back(absl::StrCat("weight ", settings.weight()));
+  if (settings.mode() == "compacting") {
+    set.push_back(absl::StrCat("delay target ", settings.delay_target_us(), " us"));
+  }
+  if (settings.mode() != "dedicating") {
+    set.push_back(absl::StrCat("spins up to ", settings.max_spin_us(), " us"));
+  }
+  set.push_back(absl::StrCat("polls up to ", settings.poll_limit_us(), " us"));
+  set.push_back(absl::StrCat("hung after ", settings.hang_limit_ms(), " ms"));
+  absl::StrAppend(&out, "  set: ", absl::StrJoin(set, ", "), "\n");
+  if (group.threads().empty()) return absl::StrCat(out, "  no threads\n");
+  std::vector<Row> rows = {{"thread", "tid", "class", "cores", "engines", "CPU", "load", "CPU time",
+                            "sleeps", "throttled"}};
+  for (const ThreadStatus& thread : group.threads()) {
+    rows.push_back({thread.name(), absl::StrCat(thread.tid()),
+                    thread.stuck() ? thread.thread_class() + ", stuck" : thread.thread_class(),
+                    OrDash(thread.cores()), absl::StrCat(thread.engines()),
+                    Percent(thread.cpu_percent()), Share(thread.load()),
+                    absl::StrFormat("%.2f s", thread.cpu_seconds()), absl::StrCat(thread.sleeps()),
+                    Count(thread.throttled())});
+  }
+  absl::StrAppend(&out, Table(rows));
+  std::string told;
+  for (const ThreadStatus& thread : group.threads()) {
+    if (thread.why().empty() || thread.why() == told) continue;
+    told = thread.why();
+    absl::StrAppend(&out, "  ", thread.name(), " has nothing better than ", thread.thread_class(),
+                    ": ", told, "\n");
+  }
+  return out;
+}
+
+std::string RenderGroups(const StatusReply& status) {
+  std::string out;
+  for (const GroupStatus& group : status.groups()) {
+    absl::StrAppend(&out, out.empty() ? "" : "\n", RenderGroup(group));
+  }
+  return out.empty() ? "this farrierd does not tell its groups; is it an older build?\n" : out;
+}
+
+}  // namespace farrier::host

@@ -1,0 +1,178 @@
+// Real processes: engine groups, changed under traffic, and engines that break.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "host/control.pb.h"
+#include "tests/e2e/cluster.h"
+#include "tests/e2e/echo.h"
+#include "tests/e2e/json.h"
+
+namespace farrier::e2e {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr int kServer = 1;  // the host whose groups are changed
+
+class Groups : public ::testing::Test {
+ protected:
+  void StartCluster(ClusterOptions options = {}) {
+    options.programs = FARRIER_BIN;
+    auto cluster = Cluster::Start(std::move(options));
+    ASSERT_TRUE(cluster.ok()) << cluster.status().message();
+    cluster_ = std::move(*cluster);
+  }
+
+  // farrierctl group set NAME ARGS; the group's new state.
+  absl::StatusOr<host::GroupStatus> Set(const std::string& name, std::vector<std::string> args) {
+    args.insert(args.begin(), {"group", "set", name, "--json"});
+    auto run = cluster_->Ctl(kServer, std::move(args));
+    if (!run.ok()) return run.status();
+    if (run->exit_code != 0) return absl::InvalidArgumentError(run->output);
+    host::GroupStatus group;
+    if (auto s = ParseJson(run->output, "the group", group); !s.ok()) return s;
+    return group;
+  }
+
+  host::StatusReply Status() {
+    auto status = cluster_->Status(kServer);
+    EXPECT_TRUE(status.ok()) << status.status().message();
+    return status.ok() ? *status : host::StatusReply();
+  }
+
+  absl::StatusOr<Finished> Upgrade(const std::string& program) {
+    return cluster_->Ctl(kServer, {"upgrade", "--binary", cluster_->Program(program)},
+                         absl::Seconds(60));
+  }
+
+  std::unique_ptr<Cluster> cluster_;
+};
+
+TEST_F(Groups, ChangeUnderTrafficWithNothingLost) {
+  StartCluster();
+  auto echo = Echo::Start(*cluster_, {.keep_going = true, .connections = 4});
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  ASSERT_TRUE(echo->AwaitVerified(50).ok()) << echo->client().Output();
+  const std::vector<std::vector<std::string>> changes = {
+      {"--mode", "compacting"},
+      {"--cores", "0", "--threads", "1"},
+      {"--mode", "dedicating", "--cores", "all"},
+      {"--mode", "spreading", "--class", "nice"},
+      {"--mode", "compacting", "--threads", "2", "--delay-target-us", "50"},
+      {"--mode", "spreading", "--class", "best", "--max-spin-us", "0"},
+  };
+  for (const auto& change : changes) {
+    auto group = Set("pony", change);
+    ASSERT_TRUE(group.ok()) << group.status().message();
+    const int before = echo->Verified();
+    ASSERT_TRUE(echo->AwaitVerified(before + 100).ok()) << echo->client().Output();
+    const host::StatusReply status = Status();
+    ASSERT_EQ(status.groups_size(), 1);
+    const host::GroupConfig& settings = status.groups(0).settings();
+    EXPECT_EQ(settings.SerializeAsString(), group->settings().SerializeAsString());
+    if (change[0] == "--mode") {
+      EXPECT_EQ(settings.mode(), change[1]);
+    }
+    for (const host::EngineStatus& engine : status.engines()) {
+      EXPECT_EQ(engine.scheduling().mode(), settings.mode());
+      EXPECT_EQ(engine.scheduling().condition(), "running");
+    }
+  }
+  echo->Enough();
+  auto account = echo->Finish();
+  ASSERT_TRUE(account.ok()) << account.status().message();
+  EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
+  const absl::Status stopped = cluster_->StopProcesses();
+  EXPECT_TRUE(stopped.ok()) << stopped.message();
+}
+
+TEST_F(Groups, AreThoseOfTheConfigurationWithTheirEngines) {
+  StartCluster({.config = R"("groups": [{"name": "fast", "mode": "compacting", "cores": "0"},
+                                        {"name": "rest", "threadClass": "nice"}])",
+                .pony_config = R"("placement": [{"engine": 1, "group": "rest", "weight": 3}])"});
+  const host::StatusReply status = Status();
+  ASSERT_EQ(status.groups_size(), 2);
+  EXPECT_EQ(status.groups(0).threads_size(), 1);
+  EXPECT_EQ(status.groups(0).threads(0).cores(), "0");
+  EXPECT_EQ(status.groups(1).threads(0).thread_class(), "nice");
+  EXPECT_THAT(status.groups(1).engines(), ::testing::ElementsAre(1));
+  ASSERT_EQ(status.engines_size(), 2);
+  EXPECT_EQ(status.engines(0).scheduling().group(), "fast");
+  EXPECT_EQ(status.engines(1).scheduling().group(), "rest");
+  EXPECT_EQ(status.engines(1).scheduling().weight(), 3u);
+  auto shown = cluster_->Ctl(kServer, {"groups"});
+  ASSERT_TRUE(shown.ok());
+  EXPECT_THAT(shown->output, AllOf(HasSubstr("group fast: compacting"), HasSubstr("rest-")));
+  shown = cluster_->Ctl(kServer, {"engines"});
+  ASSERT_TRUE(shown.ok());
+  EXPECT_THAT(shown->output, AllOf(HasSubstr("compacting"), HasSubstr("running")));
+}
+
+TEST_F(Groups, RefusedSettingsLeaveAllAsItWas) {
+  StartCluster();
+  const host::GroupStatus before = Status().groups(0);
+  EXPECT_THAT(std::string(Set("cow", {"--mode", "spreading"}).status().message()),
+              HasSubstr("there is no group \"cow\"; there are: pony"));
+  EXPECT_THAT(std::string(Set("pony", {"--mode", "running"}).status().message()),
+              HasSubstr("mode is \"running\", and must be"));
+  EXPECT_THAT(
+      std::string(Set("pony", {"--mode", "compacting", "--cores", "4095"}).status().message()),
+      HasSubstr("CPU 4095 is not there: online are"));
+  EXPECT_THAT(std::string(Set("pony", {"--threads", "65"}).status().message()),
+              HasSubstr("threads is 65, and must be 0 to 64"));
+  const host::GroupStatus after = Status().groups(0);
+  EXPECT_EQ(after.settings().SerializeAsString(), before.settings().SerializeAsString());
+  ASSERT_EQ(after.threads_size(), before.threads_size());
+  for (int i = 0; i < after.threads_size(); ++i) {
+    EXPECT_EQ(after.threads(i).tid(), before.threads(i).tid());
+  }
+}
+
+TEST_F(Groups, KeepTheirSettingsInAnUpgradeAlsoWhenSetWhileItRuns) {
+  StartCluster();
+  auto echo = Echo::Start(*cluster_, {.keep_going = true, .connections = 4});
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  ASSERT_TRUE(echo->AwaitVerified(50).ok()) << echo->client().Output();
+  ASSERT_TRUE(Set("pony", {"--mode", "compacting", "--weight", "200"}).ok());
+  auto there = Upgrade("farrierd-next");
+  ASSERT_TRUE(there.ok());
+  ASSERT_EQ(there->exit_code, 0) << there->output;
+  EXPECT_EQ(Status().groups(0).settings().mode(), "compacting");
+  EXPECT_EQ(Status().groups(0).settings().weight(), 200u);
+
+  // Back, and all the while changes that the one or the other daemon takes, until it is done.
+  absl::StatusOr<Finished> back = absl::UnknownError("not run");
+  std::atomic<bool> over = false;
+  std::thread upgrade([&] {
+    back = Upgrade("farrierd");
+    over = true;
+  });
+  std::string last;
+  int during = 0;
+  for (int i = 0; !over; ++i) {
+    const std::string threads = std::to_string(1 + i % 2);
+    auto set = Set("pony", {"--threads", threads});
+    if (!set.ok()) continue;  // between two daemons
+    last = threads;
+    during += Status().upgrading();
+  }
+  upgrade.join();
+  ASSERT_TRUE(back.ok());
+  ASSERT_EQ(back->exit_code, 0) << back->output;
+  EXPECT_GT(during, 0) << "nothing was set while the upgrade ran";
+  EXPECT_EQ(std::to_string(Status().groups(0).settings().threads()), last);
+  echo->Enough();
+  auto account = echo->Finish();
+  ASSERT_TRUE(account.ok()) << account.status().message();
+  EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
+}
+
+}  // namespace
+}  // namespace farrier::e2e
