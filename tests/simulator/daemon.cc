@@ -28,6 +28,10 @@ Daemon::Daemon(EventQueue& queue, Random random, const DaemonOptions& options, S
       info_(driver::Identify(window_).value()),
       queues_(info_.capabilities.rss ? options.queues : 1),
       slots_(options.engine.engines),
+      group_(queue, random_.Fork("group"),
+             {.group = options.group ? *options.group : SimGroup::Draw(random_),
+              .times = options.times},
+             [this](const std::string& what) { observer_.GroupFailed(what); }),
       sync_cells_(queue, [this] { SyncCells(); }) {
   for (uint32_t i = 0; i < engines(); ++i) {
     const auto first = static_cast<int>(i * queues_);
@@ -41,7 +45,7 @@ Daemon::Daemon(EventQueue& queue, Random random, const DaemonOptions& options, S
     MakeEngine(i);
     for (int queue = first; queue < first + static_cast<int>(queues_); ++queue) {
       card_.Connect(function_, queue, slots_[i].port.get(),
-                    [this, i] { slots_[i].runner->Wake(); });
+                    [this, i] { group_.Wake(*slots_[i].engine); });
     }
   }
 }
@@ -57,12 +61,8 @@ void Daemon::MakeEngine(uint32_t engine) {
   options.seed = random_.Bits();
   if (info_.capabilities.pacing) options.departure_lead = info_.pacing_horizon() / 2;
   if (!info_.capabilities.pacing) options.pacing_mbps = 0;
-  slot.runner.reset();
+  if (slot.engine != nullptr) group_.Remove(*slot.engine);
   slot.engine = std::make_unique<pony::PonyEngine>(std::move(options), slot.port.get());
-  slot.runner = std::make_unique<EngineRunner>(
-      queue_, Random(random_.Bits()), options_.runner, *slot.engine,
-      [this, engine] { observer_.BeforePoll(function_, engine, slots_[engine].generation); },
-      [this, engine] { observer_.AfterPoll(engine); });
 }
 
 absl::Status Daemon::SetUpCard() {
@@ -105,7 +105,11 @@ void Daemon::Run(uint32_t engine, uint16_t generation) {
     sync_cells_.SetNoLaterThan(queue_.Now() + kSyncPeriod);
   }
   slots_[engine].port->SetGeneration(generation, cells);
-  slots_[engine].runner->Start();
+  if (group_.Has(*slots_[engine].engine)) return group_.Wake(*slots_[engine].engine);
+  group_.Add(
+      *slots_[engine].engine, static_cast<int>(random_.Uniform(1, 3)),
+      [this, engine] { observer_.BeforePoll(function_, engine, slots_[engine].generation); },
+      [this, engine] { observer_.AfterPoll(engine); });
 }
 
 regs::SwitchWord Daemon::Row(uint32_t engine, regs::OwnerState state, uint16_t generation) const {
@@ -122,7 +126,7 @@ void Daemon::SyncCells() {
     driver::OwnerRow row(window_, owner(i));
     const auto seen = row.ReadTxSeen();
     slots_[i].port->SyncTxCells(*seen, *row.ReadTxCells());
-    slots_[i].runner->Wake();
+    group_.Wake(*slots_[i].engine);
   }
   sync_cells_.Set(queue_.Now() + kSyncPeriod);
 }
@@ -134,21 +138,19 @@ void Daemon::RunEmpty(uint32_t engine, uint16_t generation) {
 }
 
 void Daemon::Freeze() {
-  for (uint32_t i = 0; i < engines(); ++i) {
-    if (!running(i)) continue;
-    frozen_.push_back(i);
-    Stop(i);
-  }
+  frozen_ = true;
+  group_.Freeze();
 }
 
 void Daemon::Thaw() {
-  for (uint32_t i : std::exchange(frozen_, {})) slots_[i].runner->Start();
+  frozen_ = false;
+  group_.Thaw();
 }
 
 absl::Status Daemon::AddSession(uint32_t engine, const std::shared_ptr<Session>& session) {
   auto status = slots_[engine].engine->AddSession(session->id(), session->memory());
   if (!status.ok()) return status;
-  slots_[engine].runner->Wake();  // the mailbox does
+  group_.Wake(*slots_[engine].engine);  // the mailbox does
   sessions_[session->id()] = {engine, session};
   return absl::OkStatus();
 }
@@ -165,7 +167,7 @@ void Daemon::RemoveSession(uint32_t session) {
   Slot& slot = slots_[found->second.engine];
   // NotFound: it went with the state of an engine that was restored without it.
   slot.engine->RemoveSession(session).IgnoreError();
-  slot.runner->Wake();
+  group_.Wake(*slot.engine);
   sessions_.erase(found);
 }
 
@@ -175,10 +177,6 @@ std::vector<std::shared_ptr<Session>> Daemon::sessions(uint32_t engine) const {
     if (served.engine == engine) found.push_back(served.session);
   }
   return found;
-}
-
-void Daemon::LookAtFds() {
-  for (Slot& slot : slots_) slot.runner->LookAtFds();
 }
 
 }  // namespace farrier::sim

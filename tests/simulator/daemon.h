@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,10 +13,10 @@
 #include "hw/driver/card_info.h"
 #include "hw/driver/card_port.h"
 #include "pony/engine.h"
-#include "tests/simulator/engine_runner.h"
 #include "tests/simulator/event_queue.h"
 #include "tests/simulator/session.h"
 #include "tests/simulator/sim_card.h"
+#include "tests/simulator/sim_group.h"
 
 namespace farrier::sim {
 
@@ -25,7 +27,8 @@ struct DaemonOptions {
   uint32_t queues = 2;           // per engine, on a card with RSS
   uint32_t quota_cells = 512;    // per engine
   uint32_t tx_quota_cells = 60;  // per engine: less than a flow's window, so that it runs out
-  RunnerOptions runner;
+  std::optional<runtime::GroupOptions> group;  // of its engines; none: any, by the seed
+  ThreadTimes times;
 };
 
 // The host around a daemon's processes.
@@ -36,6 +39,8 @@ class DaemonObserver {
   // to be polled.
   virtual void BeforePoll(int function, uint32_t engine, uint16_t generation) = 0;
   virtual void AfterPoll(uint32_t engine) = 0;
+  // What a group of engines must not do.
+  virtual void GroupFailed(const std::string& what) = 0;
 };
 
 // The engines of one incarnation of farrierd: real ones, on real driver ports of one function of
@@ -58,8 +63,11 @@ class Daemon {
   void Run(uint32_t engine, uint16_t generation);
   // The same, but the engine begins empty, with another epoch. Its sessions are forgotten.
   void RunEmpty(uint32_t engine, uint16_t generation);
-  void Stop(uint32_t engine) { slots_[engine].runner->Stop(); }
-  bool running(uint32_t engine) const { return slots_[engine].runner->running(); }
+  void Stop(uint32_t engine) { group_.Remove(*slots_[engine].engine); }
+  bool running(uint32_t engine) const { return !frozen_ && group_.Has(*slots_[engine].engine); }
+
+  // Has its engines scheduled in another way, by chance, from soon on.
+  void Reconfigure() { group_.Reconfigure(SimGroup::Draw(random_)); }
 
   // The process gets no CPU time between the two.
   void Freeze();
@@ -71,7 +79,7 @@ class Daemon {
   void RemoveSession(uint32_t session);
   std::vector<std::shared_ptr<Session>> sessions(uint32_t engine) const;
 
-  void LookAtFds();
+  void LookAtFds() { group_.LookAtFds(); }
 
   int function() const { return function_; }
   uint32_t engines() const { return static_cast<uint32_t>(slots_.size()); }
@@ -83,6 +91,7 @@ class Daemon {
   // Polling the engine has been given the row's generation; 0 before.
   uint16_t generation(uint32_t engine) const { return slots_[engine].generation; }
   pony::PonyEngine& engine(uint32_t engine) { return *slots_[engine].engine; }
+  const SimGroup& group() const { return group_; }
   const driver::CardPort& port(uint32_t engine) const { return *slots_[engine].port; }
   driver::CsrWindow& window() { return window_; }
 
@@ -91,7 +100,6 @@ class Daemon {
     uint16_t generation = 0;
     std::unique_ptr<driver::CardPort> port;
     std::unique_ptr<pony::PonyEngine> engine;
-    std::unique_ptr<EngineRunner> runner;
   };
   struct Served {
     uint32_t engine;
@@ -114,7 +122,8 @@ class Daemon {
   const uint32_t queues_;                // per engine
   std::map<uint32_t, Served> sessions_;  // by id; ahead of the engines, so that it outlives them
   std::vector<Slot> slots_;
-  std::vector<uint32_t> frozen_;
+  bool frozen_ = false;
+  SimGroup group_;
   Timer sync_cells_;
 };
 

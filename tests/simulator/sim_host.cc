@@ -158,6 +158,13 @@ bool SimHost::Kill(Which which) {
   return true;
 }
 
+bool SimHost::Reconfigure(Which which) {
+  Process* process = Find(which);
+  if (process == nullptr) return false;
+  process->daemon->Reconfigure();
+  return true;
+}
+
 bool SimHost::Freeze(Which which, Nanoseconds duration) {
   Process* process = Find(which);
   if (process == nullptr || process->frozen) return false;

@@ -54,6 +54,9 @@ class SimHost final : public SessionService, private DaemonObserver, private Han
   // if there is none.
   bool Kill(Which which);
 
+  // The process schedules its engines in another way from soon on. False if there is none.
+  bool Reconfigure(Which which);
+
   // The process gets no CPU time for a while. False if there is none.
   bool Freeze(Which which, Nanoseconds duration);
 
@@ -94,6 +97,7 @@ class SimHost final : public SessionService, private DaemonObserver, private Han
   // DaemonObserver.
   void BeforePoll(int function, uint32_t engine, uint16_t generation) override;
   void AfterPoll(uint32_t engine) override;
+  void GroupFailed(const std::string& what) override { Fail(what); }
 
   // HandOverHost.
   std::shared_ptr<Session> FindSession(uint32_t id) override;

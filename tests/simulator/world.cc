@@ -160,6 +160,9 @@ uint64_t World::Digest() {
     mix(link->counters().delivered);
   }
   engines().ForEach([&](auto, uint64_t value) { mix(value); });
+  for (auto& host : hosts_) {
+    if (Daemon* daemon = host->daemon(); daemon != nullptr) mix(daemon->group().Digest());
+  }
   return digest;
 }
 
