@@ -44,7 +44,7 @@ trace: setup ## Build the RTL with waveforms: farrier-card --backend rtl --trace
 bench: build ## Measure: medians of several runs
 	@$(BUILD)/bin/farrier-bench --report build/reports/bench.json
 
-bench-engines: build ## Measure the engine runtime: wake-ups under load
+bench-engines: build ## Measure the engine runtime: medians of several runs
 	@$(BUILD)/bin/farrier-bench-engines --report build/reports/engines.json
 
 bitstream: ## The FPGA's bitstream: BOARD=au250 SHELL_DIR=checkout of OpenNIC's shell [MAC= DRY_RUN=1]

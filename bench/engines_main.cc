@@ -1,4 +1,4 @@
-// farrier-bench-engines: measures the engine runtime, prints medians, writes them as a report.
+// farrier-bench-engines: measures the engine runtime, prints the figures, writes them as a report.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -6,51 +6,51 @@
 #include <string>
 #include <vector>
 
-#include "bench/report.h"
-#include "bench/wakeup_bench.h"
+#include "bench/engine_figures.h"
 
 namespace farrier::bench {
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 namespace {
 
-// What there is to measure. The names of a part's figures begin with the part's.
-struct Part {
-  const char* name;
-  absl::StatusOr<std::vector<Figure>> (*measure)(int runs);
+struct Topic {
+  const char* name;  // what its figures' names begin with
+  std::vector<Figure> (*figures)(int runs);
 };
-constexpr Part kParts[] = {
-    {"wakeup", MeasureWakeups},
+
+constexpr Topic kTopics[] = {
+    {"wakeup", WakeupFigures},
 };
 
 int Main(int argc, char** argv) {
-  CLI::App app("Measures Farrier's engine runtime: medians of several runs.",
-               "farrier-bench-engines");
+  CLI::App app("Measures the engine runtime: medians of several runs.", "farrier-bench-engines");
   std::string report;
   std::vector<std::string> names, only;
   int runs = 5;
-  for (const Part& part : kParts) names.emplace_back(part.name);
-  app.add_option("--report", report,
-                 "Write the figures to this file, as JSON; those of other parts stay");
-  app.add_option("--only", only, "These parts alone")->check(CLI::IsMember(names));
-  app.add_option("--runs", runs, "Of each")->check(CLI::Range(1, 1000))->capture_default_str();
+  for (const Topic& topic : kTopics) names.emplace_back(topic.name);
+  app.add_option("--report", report, "Write the figures to this file, as JSON");
+  app.add_option("--only", only, "Only these topics; a report keeps the others' figures")
+      ->check(CLI::IsMember(names));
+  app.add_option("--runs", runs, "Runs of each")->check(CLI::Range(1, 1000))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  bool failed = false;
-  for (const Part& part : kParts) {
-    if (!only.empty() && std::find(only.begin(), only.end(), part.name) == only.end()) continue;
-    const absl::StatusOr<std::vector<Figure>> figures = part.measure(runs);
-    absl::Status status = figures.status();
-    if (status.ok()) {
-      std::printf("%s, medians of %d runs\n%s", part.name, runs, FormatTable(*figures).c_str());
-      std::fflush(stdout);
-      if (!report.empty()) status = WriteReport(report, std::string(part.name) + "_", *figures);
-    }
-    if (!status.ok()) {
-      std::fprintf(stderr, "farrier-bench-engines: %s: %s\n", part.name,
-                   std::string(status.message()).c_str());
-      failed = true;
+  for (const Topic& topic : kTopics) {
+    if (!only.empty() && std::find(only.begin(), only.end(), topic.name) == only.end()) continue;
+    const std::vector<Figure> figures = topic.figures(runs);
+    std::printf("%s", FormatTable(figures).c_str());
+    std::fflush(stdout);
+    if (report.empty()) continue;
+    if (absl::Status status = WriteReport(report, topic.name, figures); !status.ok()) {
+      std::fprintf(stderr, "farrier-bench-engines: %s\n", std::string(status.message()).c_str());
+      return 1;
     }
   }
-  return failed ? 1 : 0;
+  return 0;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "bench/wakeup_bench.h"
+// How soon an engine runs on busy cores.
 
 #include <sys/eventfd.h>
 #include <time.h>
@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
 #include <thread>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "bench/engine_figures.h"
 #include "engines/runtime/cpu_topology.h"
 #include "engines/runtime/engine_group.h"
 #include "engines/runtime/thread_class.h"
@@ -135,11 +138,6 @@ double Percentile(const std::vector<Nanoseconds>& sorted, double fraction) {
   return static_cast<double>(sorted[std::min(index, sorted.size() - 1)]) / kMicrosecond;
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 absl::StatusOr<Wakeups> Measure(const Scenario& scenario, ThreadClass best,
                                 const runtime::CpuTopology& topology) {
   const runtime::MonotonicClock clock;
@@ -241,29 +239,34 @@ struct Series {
   }
 };
 
+// A benchmark that cannot be run has no figures.
+template <typename T>
+T OrExit(absl::StatusOr<T> result) {
+  if (result.ok()) return *std::move(result);
+  std::fprintf(stderr, "wakeup: %s\n", result.status().ToString().c_str());
+  std::exit(1);
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<Figure>> MeasureWakeups(int runs) {
-  const absl::StatusOr<runtime::CpuTopology> topology = runtime::ReadCpuTopology("");
-  if (!topology.ok()) return topology.status();
+std::vector<Figure> WakeupFigures(int runs) {
+  const runtime::CpuTopology topology = OrExit(runtime::ReadCpuTopology(""));
   std::vector<Figure> figures;
   std::vector<double> stalls;
   for (const Scenario& scenario : kScenarios) {
-    if (scenario.bound && topology->allowed.size() < 2) continue;
+    if (scenario.bound && topology.allowed.size() < 2) continue;
     Series best, usual;
     std::vector<double> gains;
     ThreadClass worst_obtained = ThreadClass::kDeadline;
     for (int run = 0; run < runs; ++run) {
-      const std::optional<double> stall = MachineStall(topology->allowed.back());
+      const std::optional<double> stall = MachineStall(topology.allowed.back());
       if (stall) stalls.push_back(*stall);
-      const absl::StatusOr<Wakeups> first = Measure(scenario, ThreadClass::kDeadline, *topology);
-      if (!first.ok()) return first.status();
-      const absl::StatusOr<Wakeups> second = Measure(scenario, ThreadClass::kNice, *topology);
-      if (!second.ok()) return second.status();
-      worst_obtained = std::min(worst_obtained, first->obtained);
-      best.Add(*first);
-      usual.Add(*second);
-      gains.push_back(second->p99_us / first->p99_us);
+      const Wakeups first = OrExit(Measure(scenario, ThreadClass::kDeadline, topology));
+      const Wakeups second = OrExit(Measure(scenario, ThreadClass::kNice, topology));
+      worst_obtained = std::min(worst_obtained, first.obtained);
+      best.Add(first);
+      usual.Add(second);
+      gains.push_back(second.p99_us / first.p99_us);
     }
     const std::string name = absl::StrCat("wakeup_", scenario.name);
     best.Append(name, "<= 100", figures);

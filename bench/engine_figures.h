@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "bench/report.h"
+
+// What farrier-bench-engines measures: a function and a file per topic, listed in engines_main.cc.
+// Each measures `runs` times, on the calling thread unless it says otherwise, and returns medians.
+namespace farrier::bench {
+
+// wakeup_*: how long after its doorbell was rung an engine of a spreading group is polled, while
+// two threads of nice 0 compute on each core: under the best thread class to be had and, in the
+// same run, under the default one. Takes `runs` times some 10 s and all cores.
+std::vector<Figure> WakeupFigures(int runs);
+
+// The middle one; of an even number the upper of the two. At least one.
+double Median(std::vector<double> values);
+
+}  // namespace farrier::bench
