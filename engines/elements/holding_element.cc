@@ -78,11 +78,11 @@ runtime::Nanoseconds HoldingElement::NextServe(runtime::Nanoseconds now) const {
   return Departure(store_.length(0));
 }
 
-runtime::Nanoseconds HoldingElement::Waiting(runtime::Nanoseconds now) {
+runtime::Nanoseconds HoldingElement::Waiting(runtime::Nanoseconds now) const {
   if (store_.empty() || no_room_) return runtime::kNever;
   const runtime::Nanoseconds departure = Departure(store_.length(0));
   if (departure > now) return runtime::kNever;
-  const runtime::Nanoseconds since = std::max(departure, store_.View(0).rx.arrival);
+  const runtime::Nanoseconds since = std::max(departure, store_.arrival(0));
   return since > 0 ? since : now;  // a card without a clock
 }
 

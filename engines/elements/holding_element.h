@@ -32,9 +32,10 @@ class HoldingElement : public Element {
 
   // Since when the oldest packet waits for nothing but to be served; kNever: none does. What waits
   // for its time or for a port's room would not go on sooner with more CPU.
-  runtime::Nanoseconds Waiting(runtime::Nanoseconds now);
+  runtime::Nanoseconds Waiting(runtime::Nanoseconds now) const;
 
   PacketStore& store() { return store_; }
+  const PacketStore& store() const { return store_; }
 
   std::vector<CounterRef> Counters() override;
 

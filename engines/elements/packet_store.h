@@ -41,7 +41,7 @@ class PacketStore {
   // The packet at `index`, counted from the oldest; a view that is true until it is dropped.
   runtime::Packet View(size_t index);
   uint32_t length(size_t index) const { return At(index).length; }
-  uint64_t number(size_t index) const { return At(index).number; }
+  runtime::Nanoseconds arrival(size_t index) const { return At(index).rx.arrival; }
   const std::string& unknown_fields(size_t index) const { return At(index).unknown_fields; }
 
   // Drops the oldest `count`.
