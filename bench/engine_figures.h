@@ -8,6 +8,9 @@
 // Each measures `runs` times, on the calling thread unless it says otherwise, and returns medians.
 namespace farrier::bench {
 
+// timer_*: what a timer costs, CPU time, with many others outstanding.
+std::vector<Figure> TimerWheelFigures(int runs);
+
 // wakeup_*: how long after its doorbell was rung an engine of a spreading group is polled, while
 // two threads of nice 0 compute on each core: under the best thread class to be had and, in the
 // same run, under the default one. Takes `runs` times some 10 s and all cores.

@@ -24,6 +24,7 @@ struct Topic {
 };
 
 constexpr Topic kTopics[] = {
+    {"timer", TimerWheelFigures},
     {"wakeup", WakeupFigures},
 };
 

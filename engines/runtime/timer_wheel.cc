@@ -38,7 +38,6 @@ TimerWheel::~TimerWheel() {
       while (!list.empty()) list.front().Cancel();
     }
   };
-  cancel_all({&due_, 1});
   cancel_all(moving_);
   cancel_all(lists_);
 }
@@ -58,12 +57,13 @@ void TimerWheel::Set(Timer& timer, Nanoseconds due) {
 }
 
 void TimerWheel::Insert(Timer& timer, Tick tick) {
-  const uint32_t level = (std::bit_width((tick ^ tick_) | 1) - 1u) / kSlotBits;
-  const uint32_t shift = level * kSlotBits;
-  const uint32_t slot = (tick >> shift) % kSlots;
+  const uint32_t level = LevelOf(std::bit_width((tick ^ tick_) | 1) - 1);
+  const uint32_t shift = ShiftOf(level);
+  const uint32_t slot = (tick >> shift) & MaskOf(level);
   const std::span<List> lists = Lists(level, slot);
-  lists[tick % lists.size()].PushBack(timer);
-  occupied_[level][slot / 64] |= uint64_t{1} << (slot % 64);
+  lists[tick & (lists.size() - 1)].PushBack(timer);
+  WordsOf(level)[slot / 64] |= uint64_t{1} << (slot % 64);
+  words_[level] |= uint64_t{1} << (slot / 64);
   levels_ |= 1u << level;
   next_ = std::min(next_, TimeOf(tick >> shift << shift));
 }
@@ -72,14 +72,15 @@ void TimerWheel::Insert(Timer& timer, Tick tick) {
 TimerWheel::Slot TimerWheel::FindFirst() {
   for (; levels_ != 0; levels_ &= levels_ - 1) {
     const uint32_t level = std::countr_zero(levels_);
-    for (uint32_t word = 0; word < kSlots / 64; ++word) {
-      for (uint64_t& bits = occupied_[level][word]; bits != 0; bits &= bits - 1) {
+    for (uint64_t& words = words_[level]; words != 0; words &= words - 1) {
+      const uint32_t word = std::countr_zero(words);
+      for (uint64_t& bits = WordsOf(level)[word]; bits != 0; bits &= bits - 1) {
         const uint32_t slot = word * 64 + std::countr_zero(bits);
-        for (const List& list : Lists(level, slot)) {
-          if (list.empty()) continue;
-          const uint32_t shift = level * kSlotBits;
-          return {level, slot, ((tick_ >> shift) / kSlots * kSlots + slot) << shift};
-        }
+        bool empty = true;
+        for (const List& list : Lists(level, slot)) empty = empty && list.empty();
+        if (empty) continue;
+        const uint32_t shift = ShiftOf(level);
+        return {level, slot, (((tick_ >> shift) & ~MaskOf(level)) | slot) << shift};
       }
     }
   }
@@ -96,12 +97,7 @@ bool TimerWheel::MoveDown(size_t& left) {
       --left;
       more = true;
       Timer& timer = lane.PopFront();
-      const Tick tick = TickOf(timer.due_);
-      if (tick == tick_) {
-        due_.PushBack(timer);
-      } else {
-        Insert(timer, tick);
-      }
+      Insert(timer, TickOf(timer.due_));
     }
   }
   moving_last_ = 0;
@@ -114,12 +110,6 @@ size_t TimerWheel::Run(Nanoseconds now, size_t budget) {
   size_t fired = 0;
   for (size_t left = budget;;) {
     if (moving_last_ != 0 && !MoveDown(left)) return fired;
-    for (; !due_.empty(); --left, ++fired) {
-      if (left == 0) return fired;
-      Timer& timer = due_.PopFront();
-      timer.due_ = kNever;
-      timer.Fire(now);
-    }
     const Slot first = FindFirst();
     if (first.level == kLevels || first.start > target) {
       tick_ = target;
@@ -129,16 +119,23 @@ size_t TimerWheel::Run(Nanoseconds now, size_t budget) {
     tick_ = first.start;
     const std::span<List> lists = Lists(first.level, first.number);
     if (first.level == 0) {
-      due_.TakeAll(lists[0]);
+      // Nothing is added to it any more: what is set from now on has a later tick.
+      for (; !lists[0].empty(); --left, ++fired) {
+        if (left == 0) return fired;
+        Timer& timer = lists[0].PopFront();
+        timer.due_ = kNever;
+        timer.Fire(now);
+      }
     } else {
       for (uint32_t lane = 0; lane < kLanes; ++lane) moving_[lane].TakeAll(lists[lane]);
-      moving_last_ = tick_ | ((Tick{1} << (first.level * kSlotBits)) - 1);
+      moving_last_ = tick_ | ((Tick{1} << ShiftOf(first.level)) - 1);
     }
+    WordsOf(first.level)[first.number / 64] &= ~(uint64_t{1} << (first.number % 64));
   }
 }
 
 Nanoseconds TimerWheel::NextDeadline() {
-  if (moving_last_ != 0 || !due_.empty()) return TimeOf(tick_);
+  if (moving_last_ != 0) return TimeOf(tick_);
   const Slot first = FindFirst();
   if (first.level == kLevels) return kNever;
   Nanoseconds earliest = kNever;

@@ -19,9 +19,10 @@ namespace farrier::runtime {
 // rounded up to a tick; so never early, and less than a tick later than asked for. In one Advance
 // timers fire in the order of their ticks, those of one tick in the order in which they were set.
 //
-// A level has 256 slots: of one tick each on the lowest level, of 256 times as much on each one
-// above. A timer waits on the lowest level on which its slot is not the present one, and moves down
-// when its slot's time begins: at most kLevels - 1 times; twice if it is due within 17 seconds.
+// The lowest level has 4096 slots of one tick each (4.2 ms); each level above has 256 slots, each
+// as long as the whole level below (so 1.07 s on the second). A timer waits on the lowest level on
+// which its slot is not the present one, and moves down when its slot's time begins: at most
+// kLevels - 1 times, and about once if it is due within a second.
 class TimerWheel {
   struct Link {
     Link* next = nullptr;
@@ -31,8 +32,7 @@ class TimerWheel {
  public:
   static constexpr int kTickBits = 10;
   static constexpr Nanoseconds kTick = Nanoseconds{1} << kTickBits;  // 1.024 us
-  static constexpr uint32_t kSlotBits = 8;
-  static constexpr uint32_t kLevels = (63 - kTickBits + kSlotBits - 1) / kSlotBits;
+  static constexpr uint32_t kLevels = 7;  // 60 bits of ticks: more than there are
 
   // Something to be done once, later. Cancelled by its end.
   class Timer : private Link {
@@ -98,7 +98,11 @@ class TimerWheel {
  private:
   using Tick = uint64_t;
 
-  static constexpr uint32_t kSlots = 1 << kSlotBits;
+  static constexpr uint32_t kLowestBits = 12;
+  static constexpr uint32_t kLowestSlots = 1 << kLowestBits;
+  static constexpr uint32_t kBits = 8;  // of the levels above
+  static constexpr uint32_t kSlots = 1 << kBits;
+  static_assert(kTickBits + kLowestBits + (kLevels - 1) * kBits >= 63);
   // A slot above the lowest level is that many lists, a timer's tick saying which one: walking over
   // all of them at once, memory answers for several timers at a time, not for one after the other.
   static constexpr uint32_t kLanes = 4;
@@ -129,22 +133,34 @@ class TimerWheel {
   bool MoveDown(size_t& left);
   void Insert(Timer& timer, Tick tick);
   Slot FindFirst();
+  static uint32_t LevelOf(uint32_t bit) {  // of a tick
+    return bit < kLowestBits ? 0 : 1 + (bit - kLowestBits) / kBits;
+  }
+  static uint32_t ShiftOf(uint32_t level) {
+    return level == 0 ? 0 : kLowestBits + (level - 1) * kBits;
+  }
+  static Tick MaskOf(uint32_t level) { return (level == 0 ? kLowestSlots : kSlots) - 1; }
+  uint64_t* WordsOf(uint32_t level) {
+    return &occupied_[level == 0 ? 0 : (kLowestSlots + (level - 1) * kSlots) / 64];
+  }
   std::span<List> Lists(uint32_t level, uint32_t slot) {
     if (level == 0) return {&lists_[slot], 1};
-    return {&lists_[kSlots + ((level - 1) * kSlots + slot) * kLanes], kLanes};
+    return {&lists_[kLowestSlots + ((level - 1) * kSlots + slot) * kLanes], kLanes};
   }
 
   // What is in a slot has a tick that differs from this one in the level's digit, is greater there,
-  // and equals it in all digits above.
+  // and equals it in all digits above. Only what is left over of this tick itself is on the lowest
+  // level, too.
   Tick tick_ = 0;
   Nanoseconds next_ = kNever;        // nothing to do before
-  List due_;                         // of tick_, to be fired
   std::array<List, kLanes> moving_;  // to be moved down before anything else happens ...
   Tick moving_last_ = 0;             // ... all of a tick until this one; 0: none
-  uint32_t levels_ = 0;              // a bit per level: some of its slots are occupied
-  // A bit per slot. Set of an empty one, too, if its timers were cancelled.
-  std::array<std::array<uint64_t, kSlots / 64>, kLevels> occupied_{};
-  std::array<List, kSlots + (kLevels - 1) * kSlots * kLanes> lists_;
+  // A bit per slot; one per word of these; one per level. A bit is set too long if timers were
+  // cancelled, never too short.
+  std::array<uint64_t, (kLowestSlots + (kLevels - 1) * kSlots) / 64> occupied_{};
+  std::array<uint64_t, kLevels> words_{};
+  uint32_t levels_ = 0;
+  std::array<List, kLowestSlots + (kLevels - 1) * kSlots * kLanes> lists_;
 };
 
 }  // namespace farrier::runtime

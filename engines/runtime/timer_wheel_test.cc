@@ -75,7 +75,7 @@ TEST_F(TimerWheelTest, ATimerFiresOnceNeverEarlyAndLessThanATickLate) {
 // From times just around where the digits of a tick roll over, to times just around such.
 TEST_F(TimerWheelTest, TimesAtTheEdgesOfLevelsAreExact) {
   std::vector<Nanoseconds> edges = {1};
-  for (int bits = 8; bits <= 48; bits += 8) {
+  for (int bits : {4, 12, 20, 28, 36, 44}) {
     for (Nanoseconds factor : {1, 2, 31}) {
       for (Nanoseconds off : {-2, -1, 0, 1}) edges.push_back((factor << bits) + off);
     }
@@ -104,7 +104,7 @@ TEST_F(TimerWheelTest, FiresByTickAndWithinATickInTheOrderOfSetting) {
   wheel_.Set(Add(2), 70'000 * kTick + 1000);  // the tick of 0
   TestTimer& again = Add(3);
   wheel_.Set(again, 70'000 * kTick + 1);
-  Advance(69'000 * kTick);  // they have moved down
+  Advance(69'700 * kTick);  // they have moved down
   wheel_.Set(Add(4), 70'000 * kTick + 1);
   Advance(69'999 * kTick);
   wheel_.Set(Add(5), 70'000 * kTick + 1);
@@ -144,11 +144,11 @@ TEST_F(TimerWheelTest, TimeThatGoesBackStandsStill) {
   EXPECT_THAT(Advance(509 * kTick), ElementsAre(1));
   EXPECT_THAT(Advance(510 * kTick), ElementsAre(0));
 
-  for (int i : {2, 3}) wheel_.Set(Add(i), 600 * kTick);
-  EXPECT_THAT(Advance(700 * kTick, 3), ElementsAre(2)) << "two have moved, one has fired";
+  for (int i : {2, 3}) wheel_.Set(Add(i), 5000 * kTick);
+  EXPECT_THAT(Advance(6000 * kTick, 3), ElementsAre(2)) << "two have moved, one has fired";
   EXPECT_THAT(Advance(3), ElementsAre(3)) << "it was due already";
   wheel_.Set(Add(4), 0);
-  EXPECT_EQ(timers_[4]->due(), 601 * kTick);
+  EXPECT_EQ(timers_[4]->due(), 5001 * kTick);
 }
 
 TEST_F(TimerWheelTest, ATimerMaySetItselfAgainWhenItFires) {
@@ -229,10 +229,10 @@ TEST_F(TimerWheelTest, AnAdvanceFiresNoMoreThanItsBudgetAndTheNextGoesOn) {
 }
 
 TEST_F(TimerWheelTest, TimersThatMoveDownCountAgainstTheBudget) {
-  for (int i = 0; i < 100; ++i) wheel_.Set(Add(i), 300 * kTick);
-  for (int i = 0; i < 10; ++i) EXPECT_THAT(Advance(300 * kTick, 10), IsEmpty());
-  EXPECT_LE(wheel_.NextDeadline(), 300 * kTick) << "there is something left";
-  EXPECT_THAT(Advance(300 * kTick, 3), ElementsAre(0, 1, 2));
+  for (int i = 0; i < 100; ++i) wheel_.Set(Add(i), 5000 * kTick);
+  for (int i = 0; i < 10; ++i) EXPECT_THAT(Advance(5000 * kTick, 10), IsEmpty());
+  EXPECT_LE(wheel_.NextDeadline(), 5000 * kTick) << "there is something left";
+  EXPECT_THAT(Advance(5000 * kTick, 3), ElementsAre(0, 1, 2));
 }
 
 TEST_F(TimerWheelTest, AJumpOfHoursCostsWhatFiresNotTheTicks) {
