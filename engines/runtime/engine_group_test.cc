@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "engines/runtime/testing/doorbell_engine.h"
@@ -107,6 +109,112 @@ TEST_P(EngineGroupTest, AnIdleEngineDoesNotSleepWhileItsNeighborHasWork) {
   engine_.Ring(1);
   EXPECT_TRUE(Eventually([&] { return neighbor.total == 100'000 && engine_.total == 1; }));
   ASSERT_TRUE(group_->Remove(neighbor).ok());
+}
+
+TEST_P(EngineGroupTest, IsFormedAnewUnderTrafficAndLosesNothing) {
+  DoorbellEngine others[3];
+  std::unique_ptr<Mailbox> mailboxes[3];
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
+  for (int i = 0; i < 3; ++i) {
+    mailboxes[i] = *Mailbox::Create(clock_);
+    ASSERT_TRUE(group_->Add(others[i], *mailboxes[i], "other").ok());
+  }
+  std::atomic<bool> end = false;
+  std::atomic<int> rung = 0;
+  std::thread traffic([&] {
+    while (!end) {
+      engine_.Ring(3);
+      for (DoorbellEngine& other : others) other.Ring(3);
+      rung += 3;
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  });
+  std::thread control([&] {
+    while (!end) EXPECT_TRUE(mailbox_->Run([] {}, kPatience).ok());
+  });
+  for (int i = 0; i < 30; ++i) {
+    const GroupOptions options{.mode = static_cast<GroupMode>(i % 3), .threads = i % 4};
+    ASSERT_TRUE(group_->Reconfigure(options).ok());
+    EXPECT_EQ(group_->Report().options.mode, options.mode);
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  }
+  end = true;
+  traffic.join();
+  control.join();
+  EXPECT_TRUE(Eventually([&] { return engine_.total == rung; }));
+  for (DoorbellEngine& other : others) {
+    EXPECT_TRUE(Eventually([&] { return other.total == rung; }));
+  }
+  EXPECT_GE(group_->Report(engine_)->migrations, 30u);
+}
+
+TEST_P(EngineGroupTest, OptionsThatMakeNoSenseLeaveItAsItWas) {
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
+  const GroupOptions wrong[] = {
+      {.cores = {4000}},
+      {.threads = 65},
+      {.cpu_percent = 96},
+      {.weight = 0},
+      {.delay_target = 0},
+      {.max_spin = kSecond},
+      {.poll_limit = 1},
+      {.hang_limit = kMillisecond},
+      {.mode = GroupMode::kDedicating, .thread_class = ThreadClass::kFifo}};
+  for (const GroupOptions& options : wrong) {
+    const absl::Status status = group_->Reconfigure(options);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  }
+  EXPECT_EQ(group_->Report().options.mode, GetParam());
+  engine_.Ring(10);
+  EXPECT_TRUE(Eventually([&] { return engine_.total == 10; }));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      EngineGroup::Start("group", {.cores = {4000}}, Environment()).status()));
+}
+
+TEST_P(EngineGroupTest, ChargesWhatTheKernelSaysItsThreadsUsed) {
+  DoorbellEngine other;
+  auto mailbox = *Mailbox::Create(clock_);
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
+  ASSERT_TRUE(group_->Add(other, *mailbox, "other").ok());
+  for (int i = 0; i < 100; ++i) {
+    engine_.Ring(20'000);
+    other.Ring(10'000);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  const GroupReport report = group_->Report();
+  Nanoseconds charged = 0, used = 0;
+  for (const EngineReport& engine : report.engines) charged += engine.cpu;
+  for (const ThreadReport& thread : report.threads) {
+    if (thread.engines == 0) continue;
+    // User and system time, of the thread alone, by the kernel's own file: in ns, the first number.
+    std::ifstream schedstat("/proc/self/task/" + std::to_string(thread.tid) + "/schedstat");
+    Nanoseconds time = 0;
+    ASSERT_TRUE(schedstat >> time);
+    used += time;
+  }
+  EXPECT_NEAR(static_cast<double>(charged), static_cast<double>(used),
+              0.05 * static_cast<double>(used) + kMillisecond);
+  ASSERT_TRUE(group_->Remove(other).ok());
+}
+
+TEST_P(EngineGroupTest, SharesAThreadByWeight) {
+  if (GetParam() == GroupMode::kSpreading) {
+    EXPECT_TRUE(absl::IsInvalidArgument(group_->Add(engine_, *mailbox_, "engine", 0)));
+    return;
+  }
+  group_ = *EngineGroup::Start("group", {.mode = GetParam(), .threads = 1}, Environment());
+  DoorbellEngine heavy;
+  auto mailbox = *Mailbox::Create(clock_);
+  engine_.Ring(1 << 30);
+  heavy.Ring(1 << 30);
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "light", 1).ok());
+  ASSERT_TRUE(group_->Add(heavy, *mailbox, "heavy", 4).ok());
+  ASSERT_TRUE(Eventually([&] { return group_->Report(engine_)->cpu > 50 * kMillisecond; }));
+  const double ratio = static_cast<double>(group_->Report(heavy)->cpu) /
+                       static_cast<double>(group_->Report(engine_)->cpu);
+  EXPECT_GT(ratio, 3);
+  EXPECT_LT(ratio, 5);
+  ASSERT_TRUE(group_->Remove(heavy).ok());
 }
 
 TEST_P(EngineGroupTest, TellsAStrangerAndATwin) {

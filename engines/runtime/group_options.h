@@ -36,8 +36,9 @@ struct GroupOptions {
   // and five times as much is about nice -7. 1-8,000.
   int weight = 100;
   Nanoseconds delay_target = 200 * kMicrosecond;  // compacting
-  Nanoseconds max_spin = 20 * kMicrosecond;       // of an idle thread before it sleeps
-  Nanoseconds poll_limit = 2 * kMillisecond;      // a longer poll is counted as an overrun
+  // Of an idle thread before it sleeps, at most: about what sleeping and being woken costs.
+  Nanoseconds max_spin = 10 * kMicrosecond;
+  Nanoseconds poll_limit = 2 * kMillisecond;    // a longer poll is counted as an overrun
   Nanoseconds hang_limit = 200 * kMillisecond;  // a longer one is a hang: neighbours are moved away
 };
 

@@ -95,7 +95,7 @@ class PollLoop {
   Nanoseconds asleep_ = 0;
   Nanoseconds asleep_since_ = 0;
   Nanoseconds cpu_ = 0;
-  uint64_t blocks_ = 0;  // of the thread's, those that were right
+  uint64_t blocks_ = 0;           // of the thread's, those that were right
   Nanoseconds window_since_ = 0;  // of worst_delay
   double load_ = 0;
   double shared_ = 0;

@@ -24,7 +24,7 @@ bool CountsEvenly() {
   return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1u << 8)) != 0;
 }
 
-double MeasureRate() {
+uint64_t MeasureRate() {
   if (!CountsEvenly()) return 0;
   constexpr Nanoseconds kFor = 2 * kMillisecond;
   const Nanoseconds begin = Read(CLOCK_MONOTONIC);
@@ -32,10 +32,10 @@ double MeasureRate() {
   Nanoseconds now;
   while ((now = Read(CLOCK_MONOTONIC)) - begin < kFor) {
   }
-  return static_cast<double>(now - begin) / static_cast<double>(__rdtsc() - first);
+  return (static_cast<uint64_t>(now - begin) << 32) / (__rdtsc() - first);
 }
 #else
-double MeasureRate() { return 0; }
+uint64_t MeasureRate() { return 0; }
 #endif
 
 }  // namespace
@@ -49,15 +49,16 @@ uint64_t KernelThreadMeter::Blocks() const {
 }
 
 CycleClock::CycleClock()
-    : ns_per_cycle_([] {
-        static const double rate = MeasureRate();
+    : rate_([] {
+        static const uint64_t rate = MeasureRate();
         return rate;
       }()) {}
 
 Nanoseconds CycleClock::Now() const {
 #if defined(__x86_64__)
-  if (ns_per_cycle_ > 0) {
-    return static_cast<Nanoseconds>(static_cast<double>(__rdtsc()) * ns_per_cycle_);
+  if (rate_ > 0) {
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<Nanoseconds>(Wide{__rdtsc()} * rate_ >> 32);
   }
 #endif
   return Read(CLOCK_MONOTONIC);

@@ -31,7 +31,7 @@ class CycleClock final : public Clock {
   Nanoseconds Now() const override;
 
  private:
-  const double ns_per_cycle_;  // 0: no such counter
+  const uint64_t rate_;  // ns per cycle, in units of 2^-32; 0: no such counter
 };
 
 }  // namespace farrier::runtime

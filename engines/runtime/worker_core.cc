@@ -17,7 +17,7 @@ WorkerCore::Next WorkerCore::Round(Nanoseconds now, bool busy,
   if (compactor_ && compactor_->Due(now)) MoveEngines(now, hand_on);
   if (loop_.AccountDue(now)) Account(now);
   if (busy) {
-    spin_.Busy();
+    spin_.Busy(now);
     return Next::kRound;
   }
   return !sleeps_ || spin_.Idle(now) ? Next::kRest : Next::kSleep;
