@@ -59,10 +59,10 @@ TEST_F(CompactorTest, LeavesAloneWhatIsInTime) {
 
 TEST_F(CompactorTest, MovesTheEngineThatBalancesBest) {
   const auto handoff =
-      Decide(first_, kMillisecond, kLate, Engines({.1, .35, .5}), {{.95, true}, {.1, true}});
+      Decide(first_, kMillisecond, kLate, Engines({.05, .4, .5}), {{.95, true}, {.1, true}});
   ASSERT_TRUE(handoff);
   EXPECT_EQ(handoff->thread, 1u);
-  EXPECT_EQ(handoff->engine, slots_[2].get()) << "0.45 here, 0.6 there";
+  EXPECT_EQ(handoff->engine, slots_[1].get()) << "0.55 here, 0.5 there";
 }
 
 TEST_F(CompactorTest, OneLateLookIsNoReason) {

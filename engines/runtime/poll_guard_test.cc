@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "engines/runtime/cpu_relax.h"
 #include "engines/runtime/engine_slot.h"
 #include "engines/runtime/testing/doorbell_engine.h"
 
@@ -70,8 +71,7 @@ TEST_F(PollGuardTest, NeverLetsBothWorkOnTheLoop) {
   while (raised < 200 && clock_.Now() < stop) {
     if (!guard_.Raise(guard_.Read())) continue;
     const int before = ++of_the_loop;
-    for (volatile int i = 0; i < 1000; i = i + 1) {
-    }
+    for (int i = 0; i < 1000; ++i) CpuRelax();
     EXPECT_EQ(of_the_loop, before);
     ++raised;
     guard_.Release(/*seized=*/false);

@@ -11,6 +11,9 @@ namespace {
 // How far an engine may get ahead of its neighbours before it has to let them catch up.
 constexpr double kSlice = 20 * kMicrosecond;
 
+// A poll longer than this may have been interrupted by another thread.
+constexpr Nanoseconds kSuspicious = 100 * kMicrosecond;
+
 // How often the engines are asked how old their oldest input is.
 constexpr Nanoseconds kLookEvery = 10 * kMicrosecond;
 
@@ -117,7 +120,8 @@ void PollLoop::PollOne(EngineSlot& slot, Nanoseconds now, bool look) {
   Leave();
 
   const Nanoseconds stamp = cycles_.Now();
-  const Nanoseconds took = stamp - std::exchange(stamp_, stamp);
+  Nanoseconds took = stamp - std::exchange(stamp_, stamp);
+  if (took > kSuspicious) took = CheckLongPoll(slot, took);
   slot.in_poll += took;
   slot.virtual_time += static_cast<double>(took) * slot.share;
   ++slot.polls_total;
@@ -139,20 +143,23 @@ void PollLoop::PollOne(EngineSlot& slot, Nanoseconds now, bool look) {
   } else if (inputs < slot.budget / 2) {
     slot.budget = std::max(slot.budget / 2, kMinBatch);
   }
-  if (took > poll_limit_) [[unlikely]]
-    CheckOverrun(slot, took);
 }
 
 // A poll seems to have been long. Was the thread kept off its core meanwhile, or is it the engine?
-void PollLoop::CheckOverrun(EngineSlot& slot, Nanoseconds took) {
-  const Nanoseconds wall = stamp_ - accounted_cycles_;
-  const Nanoseconds off_core = wall - asleep_ - (meter_.CpuTime() - cpu_);
-  const bool blocked = off_core > poll_limit_ && meter_.Blocks() > blocks_;
-  const Nanoseconds own = blocked ? took : took - std::max<Nanoseconds>(off_core, 0);
-  if (own <= poll_limit_) return;
-  Increment(slot.overruns);
-  if (blocked) Increment(slot.blocks);
-  if (own > slot.longest_poll.load(std::memory_order_relaxed)) Publish(slot.longest_poll, own);
+// Returns what is the engine's own doing.
+Nanoseconds PollLoop::CheckLongPoll(EngineSlot& slot, Nanoseconds took) {
+  const Nanoseconds off_core =
+      (stamp_ - accounted_cycles_) - asleep_ - (meter_.CpuTime() - cpu_);  // since accounting
+  const Nanoseconds lost = std::clamp<Nanoseconds>(off_core - off_core_, 0, took);
+  off_core_ = std::max(off_core, off_core_);
+  const bool blocked = lost > poll_limit_ && meter_.Blocks() > blocks_;
+  const Nanoseconds own = blocked ? took : took - lost;
+  if (own > poll_limit_) {
+    Increment(slot.overruns);
+    if (blocked) Increment(slot.blocks);
+    if (own > slot.longest_poll.load(std::memory_order_relaxed)) Publish(slot.longest_poll, own);
+  }
+  return took - lost;
 }
 
 void PollLoop::Fail(EngineSlot& slot, const char* what) {
@@ -221,6 +228,7 @@ void PollLoop::Account(Nanoseconds now) {
       std::max<Nanoseconds>(cycles - std::exchange(accounted_cycles_, cycles), 1));
   const auto asleep = static_cast<double>(std::exchange(asleep_, 0));
   blocks_ = meter_.Blocks();
+  off_core_ = 0;
   shared_ = std::max(0.0, 1 - (static_cast<double>(used) + asleep) / wall);
   accounted_at_ = now;
 

@@ -72,7 +72,7 @@ class PollLoop {
   void PollOne(EngineSlot& slot, Nanoseconds now, bool look);
   void Leave();
   bool Arm(Nanoseconds now, std::vector<WaitFd>& fds, Nanoseconds& deadline);
-  void CheckOverrun(EngineSlot& slot, Nanoseconds took);
+  Nanoseconds CheckLongPoll(EngineSlot& slot, Nanoseconds took);
   void Fail(EngineSlot& slot, const char* what);
 
   const Clock& cycles_;
@@ -93,6 +93,7 @@ class PollLoop {
   Nanoseconds accounted_at_ = 0;      // by the group's clock
   Nanoseconds accounted_cycles_ = 0;  // by `cycles`
   Nanoseconds asleep_ = 0;
+  Nanoseconds off_core_ = 0;  // neither asleep nor on the core, as far as looked at
   Nanoseconds asleep_since_ = 0;
   Nanoseconds cpu_ = 0;
   uint64_t blocks_ = 0;           // of the thread's, those that were right

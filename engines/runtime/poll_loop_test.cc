@@ -160,6 +160,7 @@ TEST_F(PollLoopTest, LoadIsTimeInPollsThatFoundInput) {
 
 TEST_F(PollLoopTest, DelayIsTheAgeOfTheOldestInput) {
   WorkingEngine& engine = Add();
+  thread_.Work(kMillisecond);
   engine.inputs = 1;
   engine.oldest = Now() - 300 * kMicrosecond;
   Round();
@@ -219,6 +220,18 @@ TEST_F(PollLoopTest, CountsAnOverrunButNotPreemption) {
   poll([&] { thread_.Block(10 * kMillisecond); });
   EXPECT_EQ(slots_[0]->overruns, 2u);
   EXPECT_EQ(slots_[0]->blocks, 1u);
+}
+
+TEST_F(PollLoopTest, PreemptionIsNotChargedToWhoeverWasBeingPolled) {
+  WorkingEngine& unlucky = Add();
+  WorkingEngine& lucky = Add();
+  int polls = 0;
+  unlucky.on_poll = [&] {
+    if (++polls % 20 == 0) thread_.BePreempted(4 * kMillisecond);
+  };
+  Run(kSecond, [&] { unlucky.inputs = lucky.inputs = 1000; });
+  const double ratio = static_cast<double>(slots_[1]->cpu) / static_cast<double>(slots_[0]->cpu);
+  EXPECT_NEAR(ratio, 1, 0.1);
 }
 
 TEST_F(PollLoopTest, AnEngineThatThrowsIsDroppedAndTheOthersArePolled) {

@@ -77,7 +77,7 @@ TEST(StarvationGuard, FindsWhatTakesAlmostAllOfATenthOfASecond) {
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(look(kTick * 8 / 10));
   int found = 0;
   for (int i = 0; i < 100; ++i) found += look(kTick) ? 1 : 0;
-  EXPECT_EQ(found, 10);
+  EXPECT_NEAR(found, 10, 1);
 }
 
 }  // namespace
