@@ -8,6 +8,23 @@
 // Each measures `runs` times, on the calling thread unless it says otherwise, and returns medians.
 namespace farrier::bench {
 
+// poll_*: a poll that finds nothing, CPU time, as a group's thread does it, but for reading the
+// clock.
+std::vector<Figure> PollFigures(int runs);
+
+// mailbox_*: a round trip from the first core to an engine that spins on the last one.
+std::vector<Figure> MailboxFigures(int runs);
+
+// migration_*: from the decision until the engine is polled by its new thread, from core to core.
+std::vector<Figure> MigrationFigures(int runs);
+
+// compacting_*: CPU time against dedicating, and what a step of the load does. The load comes from
+// the last core. All cores.
+std::vector<Figure> CompactingFigures(int runs);
+
+// load_*: the three modes' delay and CPU time against load, from the last core. All cores.
+std::vector<Figure> LoadFigures(int runs);
+
 // timer_*: what a timer costs, CPU time, with many others outstanding.
 std::vector<Figure> TimerWheelFigures(int runs);
 

@@ -24,7 +24,9 @@ struct Topic {
 };
 
 constexpr Topic kTopics[] = {
-    {"timer", TimerWheelFigures},
+    {"poll", PollFigures},           {"mailbox", MailboxFigures},
+    {"migration", MigrationFigures}, {"compacting", CompactingFigures},
+    {"load", LoadFigures},           {"timer", TimerWheelFigures},
     {"wakeup", WakeupFigures},
 };
 

@@ -1,0 +1,102 @@
+// The three modes under load: how long input waits, and what CPU time that costs. The load comes
+// from a thread that spins on the machine's last core.
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "bench/engine_figures.h"
+#include "bench/loaded_engine.h"
+
+namespace farrier::bench {
+namespace {
+
+using runtime::GroupMode;
+using runtime::GroupOptions;
+using runtime::kMillisecond;
+using runtime::Nanoseconds;
+
+constexpr size_t kEngines = 4;
+constexpr Nanoseconds kService = 5 * runtime::kMicrosecond;  // of each input
+constexpr Nanoseconds kLength = 500 * kMillisecond;
+
+// Dedicating: one thread on the first core, the load having the last.
+GroupOptions OptionsOf(GroupMode mode) {
+  GroupOptions options{.mode = mode};
+  if (mode == GroupMode::kDedicating) {
+    options.cores = {runtime::ReadCpuTopology("").value().allowed.front()};
+  }
+  return options;
+}
+
+LoadedGroup::Outcome RunAt(GroupMode mode, double load) {
+  LoadedGroup group(OptionsOf(mode), kEngines, kService);
+  return group.Run(kLength, [&](Nanoseconds) { return load; });
+}
+
+// How long after a step of the load the delay is back under `target` (us), in ms: the begin of the
+// first 10 ms of which 99% waited less.
+double Recovery(const std::vector<Wait>& waits, Nanoseconds step, double target) {
+  constexpr Nanoseconds kWindow = 10 * kMillisecond;
+  for (Nanoseconds begin = step; begin < step + 100 * kMillisecond; begin += kMillisecond / 2) {
+    std::vector<Wait> window;
+    for (const Wait& wait : waits) {
+      if (wait.came >= begin && wait.came < begin + kWindow) window.push_back(wait);
+    }
+    if (WaitQuantile(window, 0.99) <= target) {
+      return static_cast<double>(begin - step) / kMillisecond;
+    }
+  }
+  return 100;
+}
+
+}  // namespace
+
+std::vector<Figure> CompactingFigures(int runs) {
+  const double target = static_cast<double>(GroupOptions().delay_target) / runtime::kMicrosecond;
+  std::vector<double> ratio, p99, recovery, migrations;
+  for (int run = 0; run < runs; ++run) {
+    const LoadedGroup::Outcome dedicating = RunAt(GroupMode::kDedicating, 0.1);
+    const LoadedGroup::Outcome compacting = RunAt(GroupMode::kCompacting, 0.1);
+    ratio.push_back(compacting.cpu / dedicating.cpu);
+    p99.push_back(WaitQuantile(compacting.waits, 0.99));
+
+    constexpr Nanoseconds kStep = 200 * kMillisecond;
+    LoadedGroup ramp(OptionsOf(GroupMode::kCompacting), kEngines, kService);
+    const LoadedGroup::Outcome stepped =
+        ramp.Run(kLength, [&](Nanoseconds since) { return since < kStep ? 0.05 : 0.8; });
+    recovery.push_back(Recovery(stepped.waits, stepped.began + kStep, target));
+    migrations.push_back(static_cast<double>(stepped.migrations));
+  }
+  return std::vector<Figure>{
+      {"compacting_cpu_of_dedicating_at_10_percent", Median(ratio), "", "<= 0.333"},
+      {"compacting_p99_us_at_10_percent", Median(p99), "us", absl::StrCat("<= ", target)},
+      {"compacting_step_5_to_80_percent_recovery_ms", Median(recovery), "ms", "<= 10"},
+      {"compacting_step_migrations", Median(migrations), "engines", ""}};
+}
+
+std::vector<Figure> LoadFigures(int runs) {
+  std::vector<Figure> figures;
+  for (const GroupMode mode :
+       {GroupMode::kDedicating, GroupMode::kSpreading, GroupMode::kCompacting}) {
+    for (const int percent : {2, 5, 10, 20, 40, 60, 80}) {
+      std::vector<double> p50, p99, cpu;
+      for (int run = 0; run < runs; ++run) {
+        const LoadedGroup::Outcome outcome = RunAt(mode, percent / 100.0);
+        p50.push_back(WaitQuantile(outcome.waits, 0.5));
+        p99.push_back(WaitQuantile(outcome.waits, 0.99));
+        cpu.push_back(100 * outcome.cpu);
+      }
+      const std::string name = absl::StrCat("load_", std::string(ToString(mode)), "_", percent);
+      figures.push_back({name + "_p50_us", Median(p50), "us", ""});
+      figures.push_back({name + "_p99_us", Median(p99), "us", ""});
+      figures.push_back({name + "_cpu_percent", Median(cpu), "% of a core", ""});
+      std::fprintf(stderr, ".");
+    }
+  }
+  std::fprintf(stderr, "\n");
+  return figures;
+}
+
+}  // namespace farrier::bench
