@@ -19,8 +19,10 @@ struct WaitSet {
 };
 
 // A stateful single-threaded task with inputs and outputs in lock-free memory: card queues, app
-// queues, other engines. Between Start and Stop of its group every call comes from one thread.
-// No call blocks, waits or takes a mutex. Time, randomness and ports are passed in.
+// queues, other engines. While it is in a group every call comes from one thread at a time, which
+// sees all that earlier calls did; which thread it is may change between two calls. No call blocks,
+// waits, throws or takes a mutex (what does is found out and contained, see EngineGroup). Time,
+// randomness and ports are passed in.
 class Engine {
  public:
   virtual ~Engine() = default;

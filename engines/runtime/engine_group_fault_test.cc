@@ -203,6 +203,22 @@ TEST_P(EngineGroupFaultTest, ADoorbellStormStarvesNobody) {
   EXPECT_TRUE(Eventually([&] { return engine_.total == rung; }));
 }
 
+TEST_P(EngineGroupFaultTest, ARealTimeThreadThatIsNeverIdleLeavesOthersTheirTime) {
+  if (GetParam() == GroupMode::kDedicating) return;  // never has such threads
+  ASSERT_TRUE(group_->Reconfigure({.mode = GetParam(), .thread_class = ThreadClass::kFifo}).ok());
+  engine_.Ring(1 << 30);
+  const auto throttled = [&] {
+    for (const ThreadReport& thread : group_->Report().threads) {
+      // Where the machine grants no real-time class there is nothing to take away.
+      if (thread.throttled > 0 || thread.thread_class == ThreadClass::kNice) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(Eventually(throttled));
+  const int before = engine_.total;
+  EXPECT_TRUE(Eventually([&] { return engine_.total > before; })) << "it goes on all the same";
+}
+
 TEST_P(EngineGroupFaultTest, AThousandEnginesComeAndGoUnderTraffic) {
   std::atomic<bool> end = false;
   std::atomic<int> rung = 0;
