@@ -87,7 +87,8 @@ absl::Status Daemon::Begin(Config config) {
     return app.status();
   }
   control_listener_ = *std::move(control);
-  fleet_ = std::make_unique<Fleet>(*loop_, std::move(config), options_.open_card);
+  fleet_ =
+      std::make_unique<Fleet>(*loop_, std::move(config), options_.open_card, options_.wrap_engine);
   fleet_->sessions().Listen(*std::move(app));
   control_ = std::make_unique<ControlServer>(*this);
   if (absl::Status status = fleet_->OpenCard(0); !status.ok()) return status;

@@ -23,6 +23,7 @@ namespace farrier::host {
 struct DaemonOptions {
   std::string version;
   Fleet::CardOpener open_card;
+  EngineWrapper wrap_engine;    // of a fresh start; empty but in tests
   StepHook on_step;             // of a hand-over, on either side; empty but in tests
   std::function<void()> ready;  // it serves
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "host/engine_groups.h"
 
 namespace farrier::host {
@@ -16,8 +17,9 @@ absl::StatusOr<std::unique_ptr<EngineUnit>> EngineUnit::Create(pony::EngineOptio
                                                                driver::OwnerPort& port,
                                                                const runtime::Clock& clock,
                                                                runtime::EngineGroup& group,
-                                                               int weight) {
-  auto unit = std::unique_ptr<EngineUnit>(new EngineUnit(std::move(options), port, group, weight));
+                                                               int weight, EngineWrapper wrapper) {
+  auto unit = std::unique_ptr<EngineUnit>(
+      new EngineUnit(std::move(options), port, group, weight, std::move(wrapper)));
   absl::StatusOr<std::unique_ptr<runtime::Mailbox>> mailbox = runtime::Mailbox::Create(clock);
   if (!mailbox.ok()) return mailbox.status();
   unit->mailbox_ = *std::move(mailbox);
@@ -25,14 +27,22 @@ absl::StatusOr<std::unique_ptr<EngineUnit>> EngineUnit::Create(pony::EngineOptio
 }
 
 EngineUnit::EngineUnit(pony::EngineOptions options, driver::OwnerPort& port,
-                       runtime::EngineGroup& group, int weight)
+                       runtime::EngineGroup& group, int weight, EngineWrapper wrapper)
     : options_(std::move(options)),
       port_(port),
       group_(group),
       weight_(weight),
-      engine_(std::make_unique<pony::PonyEngine>(options_, &port)) {}
+      wrapper_(std::move(wrapper)) {
+  MakeEngine();
+}
 
 EngineUnit::~EngineUnit() = default;
+
+void EngineUnit::MakeEngine() {
+  wrapped_.reset();
+  engine_ = std::make_unique<pony::PonyEngine>(options_, &port_);
+  if (wrapper_) wrapped_ = wrapper_(id(), *engine_);
+}
 
 absl::Status EngineUnit::Start(uint16_t generation, std::optional<driver::TxCells> cells) {
   if (running_) {
@@ -42,17 +52,25 @@ absl::Status EngineUnit::Start(uint16_t generation, std::optional<driver::TxCell
   }
   port_.SetGeneration(generation, cells);
   generation_ = generation;
-  absl::Status status = group_.Add(*engine_, *mailbox_, EngineName(id()), weight_);
+  absl::Status status = group_.Add(polled(), *mailbox_, EngineName(id()), weight_);
   running_ = status.ok();
   if (running_) trouble_ = absl::OkStatus();
   return status;
 }
 
-absl::Status EngineUnit::Stop() {
+absl::Status EngineUnit::Stop() { return Stop(/*must_be_well=*/false); }
+absl::Status EngineUnit::StopWell() { return Stop(/*must_be_well=*/true); }
+
+absl::Status EngineUnit::Stop(bool must_be_well) {
   if (!running_) return absl::OkStatus();
   if (absl::IsDeadlineExceeded(trouble_)) return trouble_;
-  const absl::StatusOr<runtime::EngineReport> report = group_.Report(*engine_);
-  if (absl::Status status = group_.Remove(*engine_); !status.ok()) return status;
+  const absl::StatusOr<runtime::EngineReport> report = group_.Report(polled());
+  // The group may know what its watchdog has not told yet.
+  if (report.ok() && report->condition == runtime::EngineCondition::kFailed && trouble_.ok()) {
+    trouble_ = absl::UnavailableError(absl::StrCat("engine ", id(), " failed: ", report->failure));
+  }
+  if (must_be_well && !trouble_.ok()) return trouble_;
+  if (absl::Status status = group_.Remove(polled()); !status.ok()) return status;
   running_ = false;
   trouble_ = absl::OkStatus();
   if (report.ok()) cpu_before_ += report->cpu;
@@ -76,7 +94,7 @@ bool EngineUnit::TxDrained(uint32_t tx_seen) {
 void EngineUnit::Reset(uint32_t epoch, uint64_t seed) {
   options_.epoch = epoch;
   options_.seed = seed;
-  engine_ = std::make_unique<pony::PonyEngine>(options_, &port_);
+  MakeEngine();
 }
 
 }  // namespace farrier::host

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,11 @@
 
 namespace farrier::host {
 
+// Puts something around an engine that its group polls instead; nullptr: nothing. Empty but in
+// tests.
+using EngineWrapper =
+    std::function<std::unique_ptr<runtime::Engine>(uint32_t id, runtime::Engine& engine)>;
+
 // A Pony engine with its port, its mailbox and its place in a group. Called from the control
 // thread; the engine itself is only touched on its thread while it runs.
 class EngineUnit {
@@ -25,8 +31,8 @@ class EngineUnit {
   static absl::StatusOr<std::unique_ptr<EngineUnit>> Create(pony::EngineOptions options,
                                                             driver::OwnerPort& port,
                                                             const runtime::Clock& clock,
-                                                            runtime::EngineGroup& group,
-                                                            int weight);
+                                                            runtime::EngineGroup& group, int weight,
+                                                            EngineWrapper wrapper);
   ~EngineUnit();
 
   uint32_t id() const { return options_.id; }
@@ -41,6 +47,10 @@ class EngineUnit {
   // Takes the engine off its thread, if it runs. An error: it is still there, since its thread
   // does not answer.
   absl::Status Stop();
+
+  // The same for a hand-over. An error also if the engine has failed, and so has no state to hand
+  // over.
+  absl::Status StopWell();
 
   // Calls `closure` with the engine: on its thread between two polls if it runs, here if not.
   absl::Status With(absl::FunctionRef<void(pony::PonyEngine&)> closure);
@@ -62,14 +72,19 @@ class EngineUnit {
 
  private:
   EngineUnit(pony::EngineOptions options, driver::OwnerPort& port, runtime::EngineGroup& group,
-             int weight);
+             int weight, EngineWrapper wrapper);
+  void MakeEngine();
+  absl::Status Stop(bool must_be_well);
+  runtime::Engine& polled() { return wrapped_ == nullptr ? *engine_ : *wrapped_; }
 
   pony::EngineOptions options_;
   driver::OwnerPort& port_;
   runtime::EngineGroup& group_;
   const int weight_;
+  const EngineWrapper wrapper_;
   std::unique_ptr<runtime::Mailbox> mailbox_;
   std::unique_ptr<pony::PonyEngine> engine_;
+  std::unique_ptr<runtime::Engine> wrapped_;
   bool running_ = false;
   absl::Status trouble_;
   uint16_t generation_ = 0;

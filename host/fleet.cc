@@ -28,10 +28,11 @@ uint32_t NewEpoch() {
 
 }  // namespace
 
-Fleet::Fleet(EventLoop& loop, Config config, CardOpener open_card)
+Fleet::Fleet(EventLoop& loop, Config config, CardOpener open_card, EngineWrapper wrap_engine)
     : loop_(loop),
       config_(std::move(config)),
       open_card_(std::move(open_card)),
+      wrap_engine_(std::move(wrap_engine)),
       clock_(loop.clock()),
       sessions_(
           loop,
@@ -67,7 +68,7 @@ absl::Status Fleet::OpenCard(uint32_t function) {
     }
     absl::StatusOr<std::unique_ptr<EngineUnit>> unit =
         EngineUnit::Create(std::move(options), card_->port(engine), clock_, groups_->Of(engine),
-                           groups_->weight(engine));
+                           groups_->weight(engine), wrap_engine_);
     if (!unit.ok()) return unit.status();
     engines_.push_back({.unit = *std::move(unit)});
   }
@@ -195,6 +196,7 @@ absl::Status Fleet::StartFresh(uint32_t engine, uint16_t generation) {
     if (info.engine == engine) sessions_.Close(info.id);
   }
   for (uint32_t id : std::exchange(engines_[engine].not_removed, {})) sessions_.RemoveDone(id);
+  engines_[engine].drop_snapshot = false;
   unit(engine).Reset(NewEpoch(), Random());
   return StartEngine(engine, generation);
 }

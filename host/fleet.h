@@ -32,7 +32,7 @@ class Fleet {
       std::function<absl::StatusOr<std::unique_ptr<CardLink>>(const Config&, uint32_t function)>;
 
   // `config` is validated. `loop` outlives this.
-  Fleet(EventLoop& loop, Config config, CardOpener open_card);
+  Fleet(EventLoop& loop, Config config, CardOpener open_card, EngineWrapper wrap_engine = {});
   ~Fleet();
 
   const Config& config() const { return config_; }
@@ -77,6 +77,9 @@ class Fleet {
   // of the old one end.
   absl::Status StartFresh(uint32_t engine, uint16_t generation);
 
+  // The engine goes on, and its state is not wanted any more; as soon as it answers.
+  void DropSnapshot(uint32_t engine);
+
   // Another process has the engine; its memory is not touched any more.
   void ReleaseEngine(uint32_t engine);
 
@@ -91,7 +94,9 @@ class Fleet {
   struct Slot {
     std::unique_ptr<EngineUnit> unit;
     bool released = false;
-    std::set<uint32_t> not_removed;  // sessions that ended while it did not answer
+    // Owed to an engine that does not answer:
+    bool drop_snapshot = false;
+    std::set<uint32_t> not_removed;  // sessions that ended meanwhile
     uint64_t restarts = 0;           // after it had failed
     std::optional<runtime::Nanoseconds> restarted_at;
     bool restarting = false;  // a timer will
@@ -105,6 +110,7 @@ class Fleet {
   absl::Status StartGroups();
   void OnEngineEvent(const runtime::EngineEvent& event);
   void OnCondition(uint32_t engine, const std::string& detail);
+  void CatchUp(uint32_t engine);
   void RestartSoon(uint32_t engine);
   absl::Status Restart(uint32_t engine);
   void Sample();
@@ -115,6 +121,7 @@ class Fleet {
   EventLoop& loop_;
   Config config_;  // only its groups change
   const CardOpener open_card_;
+  const EngineWrapper wrap_engine_;
   const runtime::Clock& clock_;
   std::unique_ptr<CardLink> card_;
   std::optional<driver::Lease> lease_;

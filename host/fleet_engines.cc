@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "host/card_setup.h"
 #include "host/fleet.h"
+#include "hw/driver/owner_row.h"
 
 namespace farrier::host {
 namespace {
@@ -32,6 +33,12 @@ const char* ToString(runtime::EngineEvent::Kind kind) {
   }
   return "?";
 }
+
+// Where records go that nobody wants.
+class ForgetfulSink final : public runtime::StateSink {
+ public:
+  void Append(runtime::StateRecord) override {}
+};
 
 }  // namespace
 
@@ -79,7 +86,11 @@ void Fleet::set_handing_over(bool handing_over) {
   handing_over_ = handing_over;
   if (handing_over_) return;
   for (uint32_t engine = 0; engine < engines_.size(); ++engine) {
-    if (absl::IsUnavailable(unit(engine).trouble())) RestartSoon(engine);
+    if (unit(engine).trouble().ok()) {
+      CatchUp(engine);
+    } else if (absl::IsUnavailable(unit(engine).trouble())) {
+      RestartSoon(engine);
+    }
   }
 }
 
@@ -110,10 +121,33 @@ void Fleet::OnCondition(uint32_t engine, const std::string& detail) {
     if (!handing_over_) RestartSoon(engine);
   } else {
     slot.unit->SetTrouble(absl::OkStatus());
-    for (uint32_t session : std::exchange(slot.not_removed, {})) {
-      RemoveSession({.id = session, .engine = engine});
-    }
+    if (!handing_over_) CatchUp(engine);
   }
+}
+
+// An engine that has not answered for a while learns what happened meanwhile.
+void Fleet::CatchUp(uint32_t engine) {
+  Slot& slot = engines_[engine];
+  if (slot.released || !slot.unit->running()) return;
+  for (uint32_t session : std::exchange(slot.not_removed, {})) {
+    RemoveSession({.id = session, .engine = engine});
+  }
+  if (slot.drop_snapshot) DropSnapshot(engine);
+  // A hand-over that came to nothing has won its row anew.
+  const absl::StatusOr<regs::SwitchWord> row =
+      driver::OwnerRow(card_->csr(), OwnerOf(engine)).Read();
+  if (!row.ok() || row->state != static_cast<uint32_t>(regs::OwnerState::kAttached) ||
+      row->function != card_->function() || row->generation == slot.unit->generation()) {
+    return;
+  }
+  absl::Status status = StartEngine(engine, static_cast<uint16_t>(row->generation));
+  if (!status.ok()) spdlog::error("engine {}: {}", engine, status.ToString());
+}
+
+void Fleet::DropSnapshot(uint32_t engine) {
+  ForgetfulSink sink;
+  const absl::Status asked = unit(engine).With([&](pony::PonyEngine& pony) { pony.Delta(sink); });
+  engines_[engine].drop_snapshot = !asked.ok();
 }
 
 void Fleet::RestartSoon(uint32_t engine) {

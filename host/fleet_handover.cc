@@ -24,11 +24,6 @@ constexpr uint32_t kPonySchema = 1;
 // Records written per visit to a running engine: short against its poll.
 constexpr int kSnapshotBudget = 16;
 
-class ForgetfulSink final : public runtime::StateSink {
- public:
-  void Append(runtime::StateRecord) override {}
-};
-
 // A parcel with copies of `fds`: the channel owns what it sends.
 absl::StatusOr<upgrade::Parcel> MakeParcel(absl::string_view kind,
                                            const google::protobuf::MessageLite& body,
@@ -176,7 +171,7 @@ absl::StatusOr<bool> FleetHandover::MarkSeen(upgrade::EngineIndex engine) {
 }
 
 absl::Status FleetHandover::Stop(upgrade::EngineIndex engine) {
-  return fleet_->unit(engine).Stop();
+  return fleet_->unit(engine).StopWell();
 }
 
 absl::Status FleetHandover::TakeDelta(upgrade::EngineIndex engine, runtime::StateSink& sink) {
@@ -194,10 +189,7 @@ absl::Status FleetHandover::Resume(upgrade::EngineIndex engine, uint16_t generat
   return fleet_->StartEngine(engine, generation);
 }
 
-void FleetHandover::DropSnapshot(upgrade::EngineIndex engine) {
-  ForgetfulSink sink;
-  TakeDelta(engine, sink).IgnoreError();
-}
+void FleetHandover::DropSnapshot(upgrade::EngineIndex engine) { fleet_->DropSnapshot(engine); }
 
 void FleetHandover::Release(upgrade::EngineIndex engine) { fleet_->ReleaseEngine(engine); }
 

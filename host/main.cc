@@ -19,23 +19,32 @@
 #include "host/config.h"
 #include "host/daemon.h"
 #include "host/engine_groups.h"
+#ifdef FARRIER_TEST_FAULTS
+#include "host/testing/faulty_engine.h"
+#endif
 
 namespace farrier::host {
 namespace {
 
 #ifdef FARRIER_TEST_FAULTS
-// Ends, or stops (the first time), this process at a step of a hand-over. Not in a build that is
-// shipped.
+// At a step of a hand-over, ends this process; or the first time that it comes, stops it or breaks
+// its faulty engine. Not in a build that is shipped.
 void Fault(const std::string& step) {
   const char* die = std::getenv("FARRIER_TEST_DIE_AT");
   if (die != nullptr && step == die) raise(SIGKILL);
-  const char* hang = std::getenv("FARRIER_TEST_HANG_AT");
-  static bool hung = false;
-  if (hang != nullptr && step == hang && !std::exchange(hung, true)) raise(SIGSTOP);
+  static bool done = false;
+  for (const auto& [variable, signal] :
+       {std::pair{"FARRIER_TEST_HANG_AT", SIGSTOP}, std::pair{"FARRIER_TEST_THROW_AT", SIGUSR1},
+        std::pair{"FARRIER_TEST_SPIN_AT", SIGUSR2}}) {
+    const char* at = std::getenv(variable);
+    if (at != nullptr && step == at && !std::exchange(done, true)) raise(signal);
+  }
 }
 const StepHook kStepHook = Fault;
+const EngineWrapper kEngineWrapper = FaultyEngine::Wrap;
 #else
 const StepHook kStepHook;
+const EngineWrapper kEngineWrapper;
 #endif
 
 int Fail(const absl::Status& status) {
@@ -87,11 +96,15 @@ int Run(const std::string& config_path, bool check, int handover_fd) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("farrierd"));
   spdlog::cfg::load_env_levels();
 
-  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Create(
-      {.version = FARRIER_VERSION, .open_card = OpenCardLink, .on_step = kStepHook, .ready = [] {
-         std::printf("farrierd: ready\n");
-         std::fflush(stdout);
-       }});
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
+      Daemon::Create({.version = FARRIER_VERSION,
+                      .open_card = OpenCardLink,
+                      .wrap_engine = kEngineWrapper,
+                      .on_step = kStepHook,
+                      .ready = [] {
+                        std::printf("farrierd: ready\n");
+                        std::fflush(stdout);
+                      }});
   if (handover_fd >= 0) {
     fcntl(handover_fd, F_SETFD, FD_CLOEXEC);
     UniqueFd channel(handover_fd);

@@ -2,12 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <atomic>
+#include <filesystem>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "host/control.pb.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/echo.h"
@@ -173,6 +178,159 @@ TEST_F(Groups, KeepTheirSettingsInAnUpgradeAlsoWhenSetWhileItRuns) {
   ASSERT_TRUE(account.ok()) << account.status().message();
   EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
 }
+
+// Engine 0 of both daemons breaks on a signal (see farrierd-faulty).
+class BrokenEngine : public Groups {
+ protected:
+  void StartFaultyCluster(std::map<std::string, std::string> env = {}) {
+    env["FARRIER_TEST_FAULTY_ENGINE"] = "0";
+    StartCluster({.config = R"("upgrade": {"blackoutMs": 300})",
+                  .daemon = "farrierd-faulty",
+                  .daemon_env = std::move(env)});
+  }
+
+  // An echo whose server's session is on `engine`.
+  absl::StatusOr<Echo> EchoOn(uint32_t engine, int service) {
+    for (;; ++service) {
+      auto echo = Echo::Start(*cluster_, {.keep_going = true, .service = service});
+      if (!echo.ok()) return echo;
+      const host::StatusReply status = Status();
+      for (const host::SessionStatus& session : status.sessions()) {
+        if (session.pid() == echo->server().pid() && session.engine() == engine) {
+          if (auto s = echo->AwaitVerified(20); !s.ok()) return s;
+          return echo;
+        }
+      }
+    }
+  }
+
+  bool AwaitCondition(const std::string& condition, uint64_t restarts = 0) {
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    while (absl::Now() < end) {
+      const host::StatusReply status = Status();
+      if (status.engines_size() > 0 && status.engines(0).scheduling().condition() == condition &&
+          status.engines(0).scheduling().restarts() == restarts) {
+        return true;
+      }
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    return false;
+  }
+
+  void ExpectThatItGoesOn(Echo& echo) {
+    EXPECT_TRUE(echo.AwaitVerified(echo.Verified() + 100).ok()) << echo.client().Output();
+  }
+  void ExpectNothingLost(Echo& echo) {
+    echo.Enough();
+    auto account = echo.Finish();
+    ASSERT_TRUE(account.ok()) << account.status().message();
+    EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
+  }
+
+  Process& daemon() { return cluster_->daemon(kServer); }
+};
+
+TEST_F(BrokenEngine, ThatThrowsIsStartedAnewAndOthersGoOn) {
+  StartFaultyCluster();
+  auto failing = EchoOn(0, 10);
+  ASSERT_TRUE(failing.ok()) << failing.status().message();
+  auto other = EchoOn(1, 20);
+  ASSERT_TRUE(other.ok()) << other.status().message();
+  daemon().Signal(SIGUSR1);
+  auto code = failing->client().Wait(absl::Seconds(20));
+  ASSERT_TRUE(code.ok()) << "the client was not told that its connections have ended";
+  EXPECT_NE(*code, 0);
+  EXPECT_TRUE(AwaitCondition("running", /*restarts=*/1));
+  EXPECT_THAT(daemon().Output(), HasSubstr("engine pony0 failed: it threw: as a test wants"));
+  ExpectNothingLost(*other);
+  auto fresh = EchoOn(0, 30);
+  ASSERT_TRUE(fresh.ok()) << fresh.status().message();
+  ExpectNothingLost(*fresh);
+}
+
+TEST_F(BrokenEngine, ThatHangsIsShownAndRefusedAnUpgradeAndDoesNotKeepTheDaemonFromEnding) {
+  StartFaultyCluster();
+  auto hanging = EchoOn(0, 10);
+  ASSERT_TRUE(hanging.ok()) << hanging.status().message();
+  auto other = EchoOn(1, 20);
+  ASSERT_TRUE(other.ok()) << other.status().message();
+  daemon().Signal(SIGUSR2);
+  EXPECT_TRUE(AwaitCondition("hung"));
+  ExpectThatItGoesOn(*other);
+  auto shown = cluster_->Ctl(kServer, {"engines"});
+  ASSERT_TRUE(shown.ok());
+  EXPECT_THAT(shown->output, HasSubstr("engine 0 hangs: "));
+  auto upgrade = Upgrade("farrierd-next");
+  ASSERT_TRUE(upgrade.ok());
+  EXPECT_NE(upgrade->exit_code, 0);
+  EXPECT_THAT(upgrade->output, HasSubstr("engine 0 hangs: "));
+  ExpectThatItGoesOn(*other);
+
+  daemon().Signal(SIGTERM);
+  auto code = daemon().Wait(absl::Seconds(15));
+  ASSERT_TRUE(code.ok()) << code.status().message();
+  EXPECT_EQ(*code, 1);
+  EXPECT_FALSE(std::filesystem::exists(cluster_->ControlSocket(kServer)));
+  EXPECT_FALSE(std::filesystem::exists(cluster_->AppSocket(kServer)));
+  EXPECT_THAT(daemon().Output(), HasSubstr("ending without its consent: engine 0 hangs"));
+}
+
+TEST_F(BrokenEngine, ThatComesBackHasLostNothing) {
+  StartFaultyCluster();
+  auto echo = EchoOn(0, 10);
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  daemon().Signal(SIGUSR2);
+  EXPECT_TRUE(AwaitCondition("hung"));
+  daemon().Signal(SIGUSR2);
+  EXPECT_TRUE(AwaitCondition("running"));
+  ExpectThatItGoesOn(*echo);
+  ExpectNothingLost(*echo);
+}
+
+// An engine breaks at a step of an upgrade of its daemon.
+class BrokenInUpgrade : public BrokenEngine, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(BrokenInUpgrade, AnEngineThatHangsEndsTheUpgradeAndLosesNothingIfItComesBack) {
+  StartFaultyCluster({{"FARRIER_TEST_SPIN_AT", GetParam()}});
+  auto echo = EchoOn(0, 10);
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  auto upgrade = Upgrade("farrierd-next");
+  ASSERT_TRUE(upgrade.ok()) << upgrade.status().message();
+  EXPECT_NE(upgrade->exit_code, 0);
+  EXPECT_THAT(upgrade->output, HasSubstr("the upgrade was given up"));
+  EXPECT_TRUE(AwaitCondition("hung")) << daemon().Output();
+  daemon().Signal(SIGUSR2);
+  EXPECT_TRUE(AwaitCondition("running")) << daemon().Output();
+  ExpectThatItGoesOn(*echo);
+  upgrade = Upgrade("farrierd-next");
+  ASSERT_TRUE(upgrade.ok()) << upgrade.status().message();
+  EXPECT_EQ(upgrade->exit_code, 0) << upgrade->output;
+  ExpectNothingLost(*echo);
+}
+
+TEST_P(BrokenInUpgrade, AnEngineThatThrowsEndsTheUpgradeAndIsStartedAnew) {
+  StartFaultyCluster({{"FARRIER_TEST_THROW_AT", GetParam()}});
+  auto failing = EchoOn(0, 10);
+  ASSERT_TRUE(failing.ok()) << failing.status().message();
+  auto other = EchoOn(1, 20);
+  ASSERT_TRUE(other.ok()) << other.status().message();
+  auto upgrade = Upgrade("farrierd-next");
+  ASSERT_TRUE(upgrade.ok()) << upgrade.status().message();
+  EXPECT_NE(upgrade->exit_code, 0);
+  EXPECT_THAT(upgrade->output, HasSubstr("the upgrade was given up"));
+  auto code = failing->client().Wait(absl::Seconds(20));
+  ASSERT_TRUE(code.ok()) << "the client was not told that its connections have ended";
+  ExpectThatItGoesOn(*other);
+  upgrade = Upgrade("farrierd-next");
+  ASSERT_TRUE(upgrade.ok()) << upgrade.status().message();
+  EXPECT_EQ(upgrade->exit_code, 0) << upgrade->output;
+  ExpectNothingLost(*other);
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, BrokenInUpgrade, ::testing::Values("receive ready", "write HELD"),
+                         [](const auto& info) {
+                           return absl::StrReplaceAll(info.param, {{" ", "_"}});
+                         });
 
 }  // namespace
 }  // namespace farrier::e2e
