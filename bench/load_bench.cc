@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bench/engine_figures.h"
@@ -21,11 +22,15 @@ constexpr size_t kEngines = 4;
 constexpr Nanoseconds kService = 5 * runtime::kMicrosecond;  // of each input
 constexpr Nanoseconds kLength = 500 * kMillisecond;
 
-// Dedicating: one thread on the first core, the load having the last.
+// All cores but the load's, the last: engines of SCHED_DEADLINE, which cannot be bound, would run
+// before the thread that gives them their load. Dedicating has one thread, on the first core.
 GroupOptions OptionsOf(GroupMode mode) {
   GroupOptions options{.mode = mode};
+  const std::vector<int> cores = runtime::ReadCpuTopology("").value().allowed;
   if (mode == GroupMode::kDedicating) {
-    options.cores = {runtime::ReadCpuTopology("").value().allowed.front()};
+    options.cores = {cores.front()};
+  } else if (cores.size() > 1) {
+    options.cores.assign(cores.begin(), cores.end() - 1);
   }
   return options;
 }
