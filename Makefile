@@ -44,8 +44,9 @@ trace: setup ## Build the RTL with waveforms: farrier-card --backend rtl --trace
 bench: build ## Measure: medians of several runs
 	@$(BUILD)/bin/farrier-bench --report build/reports/bench.json
 
-bench-engines: build ## Measure the engine runtime: medians of several runs
+bench-engines: build ## Measure the engine runtime: medians of several runs; draws docs/engines.svg
 	@$(BUILD)/bin/farrier-bench-engines --report build/reports/engines.json
+	@$(PYTHON) tools/draw_engines.py
 
 bitstream: ## The FPGA's bitstream: BOARD=au250 SHELL_DIR=checkout of OpenNIC's shell [MAC= DRY_RUN=1]
 	@hw/shell/bitstream.py --board "$(BOARD)" --shell-dir "$(SHELL_DIR)" $(if $(MAC),--mac "$(MAC)") \
