@@ -33,6 +33,11 @@ std::vector<Figure> TimerWheelFigures(int runs);
 // same run, under the default one. Takes `runs` times some 10 s and all cores.
 std::vector<Figure> WakeupFigures(int runs);
 
+// element_*: what elements of a packet pipeline add to the cost of a packet, in batches of 16: one
+// more counter, classifier or access list of eight rules; reading the headers, which the first that
+// needs them does; and the mean over counter, classifier, access list, counter, all included.
+std::vector<Figure> ElementFigures(int runs);
+
 // The middle one; of an even number the upper of the two. At least one.
 double Median(std::vector<double> values);
 

@@ -27,7 +27,7 @@ constexpr Topic kTopics[] = {
     {"poll", PollFigures},           {"mailbox", MailboxFigures},
     {"migration", MigrationFigures}, {"compacting", CompactingFigures},
     {"load", LoadFigures},           {"timer", TimerWheelFigures},
-    {"wakeup", WakeupFigures},
+    {"element", ElementFigures},     {"wakeup", WakeupFigures},
 };
 
 int Main(int argc, char** argv) {

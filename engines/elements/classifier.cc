@@ -15,13 +15,15 @@ Classifier::Classifier(std::string name, std::span<const Rule> rules, size_t out
 void Classifier::Push(runtime::Nanoseconds now, Batch batch) {
   std::array<uint8_t, kMaxBatch> rule;
   table_.Find(batch, rule);
+  size_t malformed = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
     Frame* frame = batch[i];
     ++hits_[rule[i]];
-    malformed_ += frame->headers.Has(Headers::kMalformed);
+    malformed += frame->headers.Has(Headers::kMalformed);
     Lane& lane = lanes_[output_of_[rule[i]]];
     lane.frames[lane.size++] = frame;
   }
+  malformed_ += malformed;
   for (size_t output = 0; output < lanes_.size(); ++output) {
     Lane& lane = lanes_[output];
     Emit(now, std::span(lane.frames).first(lane.size), output);

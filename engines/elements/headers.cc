@@ -27,29 +27,20 @@ void Set(Headers& headers, Headers::Word word, uint16_t value) {
 // `at` is where the IP payload of `size` bytes begins.
 void ParseTransport(const uint8_t* frame, uint32_t at, uint32_t size, uint8_t protocol,
                     Headers& headers) {
-  const bool fragment = headers.flags & Headers::kFragment;
+  const bool udp = protocol == kProtocolUdp;
+  if (!udp && protocol != kProtocolTcp) return;
   const uint8_t* header = frame + at;
-  if (protocol == kProtocolUdp) {
-    if (size < kUdpBytes) {
-      headers.flags |= Headers::kMalformed;
-      return;
-    }
-    const uint32_t length = Load16(header + 4);
-    if (length < kUdpBytes || (length > size && !fragment)) {
-      headers.flags |= Headers::kMalformed;
-      return;
-    }
-  } else if (protocol == kProtocolTcp) {
-    if (size < kTcpBytes) {
-      headers.flags |= Headers::kMalformed;
-      return;
-    }
-    const uint32_t length = (header[12] >> 4) * 4;
-    if (length < kTcpBytes || (length > size && !fragment)) {
-      headers.flags |= Headers::kMalformed;
-      return;
-    }
-  } else {
+  // UDP says how long the datagram is, TCP how many words its header has.
+  const uint32_t least = udp ? kUdpBytes : kTcpBytes;
+  if (size < least) {
+    headers.flags |= Headers::kMalformed;
+    return;
+  }
+  const uint32_t said = Load16(header + (udp ? 4 : 12));
+  const uint32_t length = udp ? said : (said >> 12) * 4;
+  const bool fragment = headers.flags & Headers::kFragment;
+  if (length < least || (length > size && !fragment)) {
+    headers.flags |= Headers::kMalformed;
     return;
   }
   std::memcpy(&headers.key[2 * Headers::kSourcePort], header, 4);
@@ -69,7 +60,7 @@ void ParseIpv4(const uint8_t* frame, uint32_t length, uint32_t at, Headers& head
     headers.flags |= Headers::kMalformed;
     return;
   }
-  headers.flags |= Headers::kV4;
+  headers.flags |= Headers::kIp | Headers::kV4;
   headers.l3_offset = static_cast<uint8_t>(at);
   Set(headers, Headers::kDscp, header[1] >> 2);
   Set(headers, Headers::kProtocol, header[9]);
@@ -88,7 +79,7 @@ void ParseIpv6(const uint8_t* frame, uint32_t length, uint32_t at, Headers& head
     headers.flags |= Headers::kMalformed;
     return;
   }
-  headers.flags |= Headers::kV6;
+  headers.flags |= Headers::kIp | Headers::kV6;
   headers.l3_offset = static_cast<uint8_t>(at);
   Set(headers, Headers::kDscp, (Load16(header) >> 6) & 63);
   std::memcpy(&headers.key[2 * Headers::kSource], header + 8, 32);
@@ -170,7 +161,7 @@ void ParseHeaders(std::span<const uint8_t> frame, Headers& headers) {
 uint32_t FlowHash(std::span<const uint8_t> frame, const Headers& headers) {
   const uint8_t* key = headers.key.data();
   uint64_t hash = 0x9e3779b97f4a7c15;
-  if (headers.flags & (Headers::kV4 | Headers::kV6)) {
+  if (headers.flags & Headers::kIp) {
     const bool v6 = headers.flags & Headers::kV6;
     for (int word : {Headers::kSource, Headers::kDestination}) {
       const uint8_t* address = key + 2 * word;

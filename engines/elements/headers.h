@@ -30,6 +30,7 @@ struct Headers {
     kPorts = 1 << 3,      // UDP or TCP, well-formed: has ports
     kFragment = 1 << 4,   // of an IP packet, the first included
     kMalformed = 1 << 5,  // a header is cut off or contradicts itself; behind it nothing was read
+    kIp = 1 << 6,         // kV4 or kV6
     kParsed = 1 << 7,     // the rest of this is true of the frame
   };
   // Fields of `key`, in 16-bit words of the wire's byte order. What a frame does not have (see

@@ -1,135 +1,104 @@
 #include "engines/elements/match.h"
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
 
 #include "engines/elements/bytes.h"
 
 namespace farrier::elements {
-namespace {
 
-struct Range {
-  uint16_t first = 0;
-  uint16_t last = UINT16_MAX;
-  bool any() const { return first == 0 && last == UINT16_MAX; }
-};
-
-// A rule as a range for each word of the key, and what its flags are to be.
-struct WordRule {
-  std::array<Range, Headers::kWords> words;
-  uint8_t flags_mask = Headers::kMalformed;
-  uint8_t flags_value = 0;
-
-  void Need(uint8_t flags) {
-    flags_mask |= flags;
-    flags_value |= flags;
-  }
-  void SetWord(Headers::Word word, uint16_t first, uint16_t last) { words[word] = {first, last}; }
-  void SetPrefix(Headers::Word word, const Prefix& prefix) {
-    Need(prefix.v6 ? Headers::kV6 : Headers::kV4);
-    for (int i = 0; 16 * i < prefix.bits; ++i) {
-      const int bits = std::min(prefix.bits - 16 * i, 16);
-      const auto rest = static_cast<uint16_t>(0xFFFF >> bits);  // free bits
-      const auto base = static_cast<uint16_t>(Load16(&prefix.address[2 * i]) & ~rest);
-      words[word + i] = {base, static_cast<uint16_t>(base | rest)};
-    }
-  }
-};
-
-WordRule Compile(const Match& match) {
-  WordRule rule;
-  if (match.ether_type) rule.SetWord(Headers::kEtherType, *match.ether_type, *match.ether_type);
-  if (match.vlan) {
-    rule.Need(Headers::kTagged);
-    rule.SetWord(Headers::kVlan, *match.vlan, *match.vlan);
-  }
-  if (match.source) rule.SetPrefix(Headers::kSource, *match.source);
-  if (match.destination) rule.SetPrefix(Headers::kDestination, *match.destination);
-  if (match.protocol) rule.SetWord(Headers::kProtocol, *match.protocol, *match.protocol);
-  if (match.dscp) rule.SetWord(Headers::kDscp, *match.dscp, *match.dscp);
-  if (match.source_ports) {
-    rule.Need(Headers::kPorts);
-    rule.SetWord(Headers::kSourcePort, match.source_ports->first, match.source_ports->last);
-  }
-  if (match.destination_ports) {
-    rule.Need(Headers::kPorts);
-    rule.SetWord(Headers::kDestinationPort, match.destination_ports->first,
-                 match.destination_ports->last);
-  }
-  if (match.fragment) {
-    rule.flags_mask |= Headers::kFragment;
-    if (*match.fragment) rule.flags_value |= Headers::kFragment;
-  }
-  return rule;
+// The key's word `word` of eight frames. Put together in a register: a load does not get at eight
+// small stores before they have left the core.
+MatchTable::Lanes MatchTable::Gather(Frame* const* frames, size_t word) {
+  const auto lane = [&](size_t i) {
+    uint16_t value;
+    std::memcpy(&value, &frames[i]->headers.key[2 * word], sizeof(value));
+    return value;
+  };
+  const Lanes lanes = {lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7)};
+  return lanes << 8 | lanes >> 8;  // the byte order of the wire
 }
 
-// Whether a rule needs an IP header without saying of which version.
-bool NeedsAnyIp(const Match& match) { return match.protocol || match.dscp || match.fragment; }
-
-// For the 256 values from `start` on of word `word`: which rules each suits.
-std::array<uint64_t, 256> PageOf(const std::vector<WordRule>& rules, size_t word, size_t start) {
-  std::array<uint64_t, 256> page;
-  uint64_t whole = 0;  // rules that all of them suit
-  for (size_t i = 0; i < rules.size(); ++i) {
-    const Range& range = rules[i].words[word];
-    if (range.first <= start && start + 255 <= range.last) whole |= uint64_t{1} << i;
-  }
-  page.fill(whole);
-  for (size_t i = 0; i < rules.size(); ++i) {
-    if ((whole >> i & 1) != 0) continue;
-    const size_t first = std::max<size_t>(rules[i].words[word].first, start);
-    const size_t last = std::min<size_t>(rules[i].words[word].last, start + 255);
-    for (size_t value = first; value <= last; ++value) page[value - start] |= uint64_t{1} << i;
-  }
-  return page;
+void MatchTable::Ask(size_t word, uint16_t first, uint16_t last) {
+  if (first == 0 && last == UINT16_MAX) return;
+  auto column = std::find(words_.begin(), words_.end(), word);
+  if (column == words_.end()) column = words_.insert(column, static_cast<uint8_t>(word));
+  ranges_.push_back({.first = Lanes{} + first,
+                     .size = Lanes{} + static_cast<uint16_t>(last - first),
+                     .word = static_cast<size_t>(column - words_.begin())});
 }
 
-constexpr uint8_t kIp = Headers::kV4 | Headers::kV6;
-
-}  // namespace
+// A prefix is a range in each of the words that it covers.
+void MatchTable::AskPrefix(Rule& rule, size_t word, const Prefix& prefix) {
+  rule.Need(prefix.v6 ? Headers::kV6 : Headers::kV4);
+  for (int i = 0; 16 * i < prefix.bits; ++i) {
+    const int bits = std::min(prefix.bits - 16 * i, 16);
+    const auto rest = static_cast<uint16_t>(0xFFFF >> bits);  // free bits
+    const auto base = static_cast<uint16_t>(Load16(&prefix.address[2 * i]) & ~rest);
+    Ask(word + i, base, base | rest);
+  }
+}
 
 MatchTable::MatchTable(std::span<const Match> rules) {
-  std::vector<WordRule> compiled;
-  for (const Match& match : rules) compiled.push_back(Compile(match));
-
-  for (size_t flags = 0; flags < by_flags_.size(); ++flags) {
-    for (size_t i = 0; i < rules.size(); ++i) {
-      const bool suits = (flags & compiled[i].flags_mask) == compiled[i].flags_value &&
-                         (!NeedsAnyIp(rules[i]) || (flags & kIp) != 0);
-      if (suits) by_flags_[flags] |= uint64_t{1} << i;
+  // From the last to the first, so that the first that matches has the last word.
+  for (size_t i = rules.size(); i-- > 0;) {
+    const Match& match = rules[i];
+    Rule& rule = rules_.emplace_back();
+    const size_t before = ranges_.size();
+    if (match.ether_type) Ask(Headers::kEtherType, *match.ether_type, *match.ether_type);
+    if (match.vlan) {
+      rule.Need(Headers::kTagged);
+      Ask(Headers::kVlan, *match.vlan, *match.vlan);
     }
-  }
-  for (size_t word = 0; word < Headers::kWords; ++word) {
-    const bool looked_at = std::any_of(compiled.begin(), compiled.end(), [&](const WordRule& rule) {
-      return !rule.words[word].any();
-    });
-    if (!looked_at) continue;
-    Field field = {.offset = 2 * word, .page_of = {}, .pages = {}};
-    for (size_t high = 0; high < 256; ++high) {
-      const Page page = PageOf(compiled, word, high << 8);
-      const auto same = std::find(field.pages.begin(), field.pages.end(), page);
-      field.page_of[high] = static_cast<uint16_t>(same - field.pages.begin());
-      if (same == field.pages.end()) field.pages.push_back(page);
+    if (match.source) AskPrefix(rule, Headers::kSource, *match.source);
+    if (match.destination) AskPrefix(rule, Headers::kDestination, *match.destination);
+    if (match.protocol || match.dscp || match.fragment) rule.Need(Headers::kIp);
+    if (match.protocol) Ask(Headers::kProtocol, *match.protocol, *match.protocol);
+    if (match.dscp) Ask(Headers::kDscp, *match.dscp, *match.dscp);
+    if (match.source_ports || match.destination_ports) rule.Need(Headers::kPorts);
+    if (match.source_ports) {
+      Ask(Headers::kSourcePort, match.source_ports->first, match.source_ports->last);
     }
-    fields_.push_back(std::move(field));
+    if (match.destination_ports) {
+      Ask(Headers::kDestinationPort, match.destination_ports->first, match.destination_ports->last);
+    }
+    if (match.fragment) {
+      rule.flags_mask |= uint8_t{Headers::kFragment};
+      if (*match.fragment) rule.flags_value |= uint8_t{Headers::kFragment};
+    }
+    rule.ranges = ranges_.size() - before;
   }
 }
 
 void MatchTable::Find(Batch batch, std::span<uint8_t, kMaxBatch> first) const {
-  std::array<uint64_t, kMaxBatch> matching;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    matching[i] = by_flags_[batch[i]->Parsed().flags & (by_flags_.size() - 1)];
-  }
-  for (const Field& field : fields_) {
-    const Page* pages = field.pages.data();
-    for (size_t i = 0; i < batch.size(); ++i) {
-      const uint8_t* word = &batch[i]->headers.key[field.offset];
-      matching[i] &= pages[field.page_of[word[0]]][word[1]];
+  for (Frame* frame : batch) frame->Parsed();
+  for (size_t begin = 0; begin < batch.size(); begin += kLanes) {
+    const size_t count = std::min(batch.size() - begin, kLanes);
+    Frame* const* frames = &batch[begin];
+    // If frames are lacking, one stands in for them, and what comes of it is not looked at.
+    std::array<Frame*, kLanes> padded;
+    if (count < kLanes) {
+      padded.fill(frames[0]);
+      std::copy_n(frames, count, padded.begin());
+      frames = padded.data();
     }
-  }
-  // Of no bit set it is kNoRule.
-  for (size_t i = 0; i < batch.size(); ++i) {
-    first[i] = static_cast<uint8_t>(std::countr_zero(matching[i]));
+    const auto flag = [&](size_t i) { return uint16_t{frames[i]->headers.flags}; };
+    const Lanes flags = {flag(0), flag(1), flag(2), flag(3), flag(4), flag(5), flag(6), flag(7)};
+    std::array<Lanes, Headers::kWords> words;
+    for (size_t i = 0; i < words_.size(); ++i) words[i] = Gather(frames, words_[i]);
+
+    Lanes found = Lanes{} + kNoRule;
+    Lanes number = Lanes{} + static_cast<uint16_t>(rules_.size());
+    const Range* range = ranges_.data();
+    for (const Rule& rule : rules_) {
+      number -= 1;
+      Lanes right = Lanes(((flags ^ rule.flags_value) & rule.flags_mask) == 0);
+      for (const Range* end = range + rule.ranges; range != end; ++range) {
+        right &= Lanes(words[range->word] - range->first <= range->size);
+      }
+      found = (found & ~right) | (number & right);
+    }
+    for (size_t i = 0; i < count; ++i) first[begin + i] = static_cast<uint8_t>(found[i]);
   }
 }
 
