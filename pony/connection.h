@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engines/runtime/clock.h"
+#include "pony/engine_timer.h"
 #include "pony/message_receiver.h"
 #include "pony/message_sender.h"
 
@@ -25,6 +26,8 @@ struct Connection {
   // Packets to send when there is room, before messages; bits of `wanted`.
   enum Wanted : uint8_t { kWantConnect = 1, kWantAccept = 2, kWantCredit = 4, kWantClose = 8 };
 
+  explicit Connection(TimerHandler& handler) : connect_timeout(handler, *this) {}
+
   uint32_t id = 0;
   Session* session = nullptr;
   Flow* flow = nullptr;
@@ -45,6 +48,7 @@ struct Connection {
   bool queued = false;  // in its flow's ready queue
   bool dirty = true;
   std::string unknown_fields;
+  EngineTimer<&TimerHandler::OnConnectTimeout, Connection> connect_timeout;
 
   bool HasWork() const { return wanted != 0 || (state != State::kConnecting && out.CanSend()); }
 

@@ -12,7 +12,6 @@ namespace {
 
 // There is no event for room in the card's queue, nor for room in a completion ring.
 constexpr runtime::Nanoseconds kTxRetry = 50 * runtime::kMicrosecond;
-constexpr uint32_t kMostTimerWaits = 4;  // polls
 constexpr runtime::Nanoseconds kMinStallWait = runtime::kMillisecond;
 constexpr runtime::Nanoseconds kMaxStallWait = 64 * runtime::kMillisecond;
 
@@ -87,21 +86,16 @@ int EngineCore::Poll(runtime::Nanoseconds now, int budget) {
       // After a move nobody knows which signals were lost.
       if (!started_) session.SignalCompletion();
     }
-    if (!started_ && !restored_) Announce();
-    if (!started_ && restored_) {
-      for (auto& [key, flow] : flows_) flow->sender.GiveTime(now_);
+    if (!started_) {
+      wheel_.Advance(now_, 0);  // its time begins here
+      restored_ ? SetAllTimers() : Announce();
     }
     started_ = true;
   }
   tx_blocked_ = false;
 
   const int received = ReceivePackets(budget);
-  // Acks that have come but not been read must not count as silence; a flood of packets may not put
-  // timers off for long.
-  if (now_ >= timer_ && (received < budget || ++timer_waits_ > kMostTimerWaits)) {
-    timer_waits_ = 0;
-    RunTimers();
-  }
+  RunTimers(/*unread=*/received >= budget);
   const int commands = TakeCommands(budget);
   const int sent = SendPackets(budget) + SendAcks();
 
@@ -138,12 +132,8 @@ void EngineCore::PrepareWait(runtime::Nanoseconds now, runtime::WaitSet& wait) {
   const std::span<const int> events = port_->RxEventFds();
   wait.fds.insert(wait.fds.end(), events.begin(), events.end());
 
-  runtime::Nanoseconds deadline = runtime::kNever;
-  for (const auto& [key, flow] : flows_) deadline = std::min(deadline, flow->NextDeadline());
-  if (!connect_deadlines_.empty()) {
-    deadline = std::min(deadline, connect_deadlines_.begin()->first);
-  }
-  if (!ahead_.empty()) deadline = std::min(deadline, ahead_.begin()->first);
+  if (!started_) wait.busy = true;
+  runtime::Nanoseconds deadline = wheel_.NextDeadline();
   if (tx_blocked_) {
     deadline = std::min(deadline, now + kTxRetry);
   } else if (!active_.empty()) {

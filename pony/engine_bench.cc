@@ -126,5 +126,38 @@ void BM_Messages(benchmark::State& state) {
 }
 BENCHMARK(BM_Messages)->Arg(64)->Arg(1024)->Arg(16384)->Arg(65536);
 
+// An idle engine that knows so many others: a poll in vain, and getting ready to sleep.
+void BM_IdlePollAndPrepareWait(benchmark::State& state) {
+  const uint32_t flows = static_cast<uint32_t>(state.range(0));
+  constexpr uint32_t kEnginesEach = 64;
+  testing::TwoHosts hosts;
+  EngineOptions options = hosts.Options(0);
+  options.neighbors.clear();
+  for (uint32_t i = 0; i < flows / kEnginesEach; ++i) {
+    options.neighbors.push_back({.ip = kIps[1] + i, .first_port = 7000, .engines = kEnginesEach});
+  }
+  std::array<std::vector<uint8_t>, 2> pools;
+  for (auto& pool : pools) pool.resize(DirectPort::kFrame * DirectPort::kFrames);
+  DirectPort ports[2] = {DirectPort(&pools[0]), DirectPort(&pools[1])};
+  ports[0].set_peer(&ports[1]);
+  ports[1].set_peer(&ports[0]);
+  PonyEngine engine(options, &ports[0]);
+  runtime::Nanoseconds now = 1;
+  std::array<runtime::Packet, 64> burst;
+  while (now < 20 * runtime::kSecond) {  // it greets them all, and nobody answers
+    engine.Poll(now += runtime::kMillisecond, 64);
+    while (const size_t n = ports[1].RxBurst(burst)) ports[1].Release({burst.data(), n});
+  }
+  runtime::WaitSet wait;
+  for (auto _ : state) {
+    wait.fds.clear();
+    wait.deadline = runtime::kNever;
+    engine.Poll(now += 500, 64);
+    engine.PrepareWait(now, wait);
+  }
+  if (wait.busy || wait.deadline != runtime::kNever) state.SkipWithError("not idle");
+}
+BENCHMARK(BM_IdlePollAndPrepareWait)->Arg(64)->Arg(4096);
+
 }  // namespace
 }  // namespace farrier::pony

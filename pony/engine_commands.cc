@@ -93,8 +93,7 @@ void EngineCore::Connect(Session& session, const PonyCommand& command) {
   connection.connect_tag = command.tag;
   connection.wanted = Connection::kWantConnect;
   connection.deadline = now_ + options_.connect_timeout;
-  connect_deadlines_.insert({connection.deadline, connection.id});
-  NoteDeadline(connection.deadline);
+  wheel_.Set(connection.connect_timeout, connection.deadline);
   Wake(connection);
 }
 

@@ -32,11 +32,12 @@ Flow* EngineCore::FindOrMakeFlow(const FlowKey& key) {
                             .destination_ip = key.ip,
                             .source_port = options_.udp_port,
                             .destination_port = key.port};
-  return flows_.emplace(key, std::make_unique<Flow>(key, endpoints, options_)).first->second.get();
+  return flows_.emplace(key, std::make_unique<Flow>(key, endpoints, options_, *this))
+      .first->second.get();
 }
 
 Connection& EngineCore::NewConnection(Session& session, Flow& flow) {
-  auto connection = std::make_unique<Connection>();
+  auto connection = std::make_unique<Connection>(*this);
   connection->id = next_connection_++;
   connection->session = &session;
   connection->flow = &flow;
@@ -106,7 +107,6 @@ void EngineCore::End(Connection& connection, PonyStatus status) {
 void EngineCore::Erase(Connection& connection) {
   const uint32_t id = connection.id;
   connection.flow->Remove(&connection);
-  connect_deadlines_.erase({connection.deadline, id});
   connection.session->connections.erase(id);
   connection.session->dirty = true;
   if (round_open_) removed_connections_.push_back(id);
@@ -144,6 +144,8 @@ void EngineCore::OnNewIncarnation(Flow& flow, uint32_t epoch) {
   }
   const bool first = flow.peer_epoch == 0;
   flow.Restart(epoch, options_);
+  SetTimeout(flow);
+  SetAck(flow);
   for (Connection* connection : affected) {
     if (connection->state != Connection::State::kConnecting) {
       End(*connection, PONY_RESET);

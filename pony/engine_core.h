@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,9 +11,11 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/status/status.h"
+#include "engines/runtime/timer_wheel.h"
 #include "pony/client/pony_abi.h"
 #include "pony/connection.h"
 #include "pony/engine.h"
+#include "pony/engine_timer.h"
 #include "pony/flow.h"
 #include "pony/session.h"
 #include "pony/sliding_window.h"
@@ -31,7 +32,7 @@ inline constexpr uint32_t kMaxHelloBackoff = 10;
 //   engine_connections.cc  connections begin and end
 //   engine_timers.cc       time passes
 //   engine_state.cc        the engine moves
-class EngineCore {
+class EngineCore final : public TimerHandler {
  public:
   EngineCore(EngineOptions options, runtime::PacketPort* port);
   ~EngineCore();
@@ -70,7 +71,6 @@ class EngineCore {
   int SendPackets(int budget);
   int SendAcks();
   bool TooFarAhead(Flow& flow);
-  void ResumeFlows();
   bool MakeNext(Flow& flow, runtime::Packet& packet);
   bool NextContent(Flow& flow, uint32_t max_payload, PacketContent& content);
   void MakeHello(Flow& flow, runtime::Packet& packet);
@@ -106,10 +106,19 @@ class EngineCore {
   void OnNewIncarnation(Flow& flow, uint32_t epoch);
 
   // engine_timers.cc
-  void RunTimers();
+  void RunTimers(bool unread);
+  bool PutOff(runtime::TimerWheel::Timer& timer);
+  void SetTimeout(Flow& flow);
+  void SetAck(Flow& flow);
+  void SetAllTimers();
+  void OnTimeout(Flow& flow) override;
+  void OnAckDue(Flow& flow) override;
+  void OnDeparture(Flow& flow) override;
+  void OnConnectTimeout(Connection& connection) override;
+  void AskAgain(Flow& flow);
+  void GiveUp(Flow& flow);
   void OpenHello(Flow& flow);
   void Announce();
-  void NoteDeadline(runtime::Nanoseconds deadline) { timer_ = std::min(timer_, deadline); }
   uint64_t Random();
 
   // engine_state.cc
@@ -138,14 +147,12 @@ class EngineCore {
   absl::btree_map<uint32_t, std::unique_ptr<Connection>> connections_;
 
   SlidingWindow<Flow*> active_;  // may have something to send
-  SlidingWindow<Flow*> owing_;   // may owe an ack
-  // Have so much under way in the card that what comes next has to wait here; by the time at which
-  // they go on.
-  std::set<std::pair<runtime::Nanoseconds, FlowKey>> ahead_;
-  std::set<std::pair<runtime::Nanoseconds, uint32_t>> connect_deadlines_;
-  runtime::Nanoseconds timer_ = 0;  // no timer is due before
+  SlidingWindow<Flow*> owing_;   // owe an ack now
 
-  uint32_t timer_waits_ = 0;   // polls that did not come to the timers
+  runtime::TimerWheel wheel_;
+  bool put_off_ = false;       // timeouts that come up now are put off ...
+  bool some_put_off_ = false;  // ... and one was
+  uint32_t timer_waits_ = 0;   // polls in a row that put some off
   uint32_t next_session_ = 0;  // whose turn it is to be heard
   bool asleep_ = true;         // doorbells may be armed
   bool started_ = false;       // polled since it was made

@@ -77,6 +77,7 @@ void EngineCore::OnFrame(const runtime::Packet& packet) {
     return;
   }
   for (const PacketContent& content : acked_) OnAcked(content);
+  SetTimeout(*flow);
   Activate(*flow);
   if (header.type == PacketType::kAck) return;
 
@@ -96,10 +97,7 @@ void EngineCore::OnFrame(const runtime::Packet& packet) {
       break;
   }
   flow->receiver.Accept(header, arrival, now_);
-  if (!flow->owes_ack) {
-    flow->owes_ack = true;
-    owing_.PushBack(flow);
-  }
+  SetAck(*flow);
 }
 
 void EngineCore::OnHello(Flow& flow, const PacketHeader& header) {
@@ -108,6 +106,7 @@ void EngineCore::OnHello(Flow& flow, const PacketHeader& header) {
   if ((header.flags & kFlagEcho) && header.receiver_epoch == epoch_ && hello.open &&
       header.timestamp_echo == hello.nonce) {
     hello.open = hello.due = false;
+    SetTimeout(flow);
     if (header.sender_epoch != flow.peer_epoch) OnNewIncarnation(flow, header.sender_epoch);
   }
   if (header.flags & kFlagHelloReply) {
@@ -183,7 +182,7 @@ void EngineCore::OnConnect(Flow& flow, const PacketHeader& header) {
 void EngineCore::Opened(Connection& connection, uint32_t peer_id) {
   connection.state = Connection::State::kOpen;
   connection.peer_id = peer_id;
-  connect_deadlines_.erase({connection.deadline, connection.id});
+  connection.connect_timeout.Cancel();
   connection.deadline = runtime::kNever;
   ++stats_.connections_opened;
 

@@ -200,7 +200,6 @@ absl::Status EngineCore::Restore(runtime::StateSource& source) {
     }
     if (!status.ok()) return status;
   }
-  timer_ = 0;
   return absl::OkStatus();
 }
 
@@ -292,10 +291,6 @@ absl::Status EngineCore::RestoreFlow(const std::string& bytes) {
   }
   flow->unknown_fields = std::move(unknown);
   Activate(*flow);
-  if (!flow->owes_ack && flow->receiver.ack_deadline() != runtime::kNever) {
-    flow->owes_ack = true;
-    owing_.PushBack(flow);
-  }
   return absl::OkStatus();
 }
 
@@ -327,7 +322,7 @@ absl::Status EngineCore::RestoreConnection(const std::string& bytes) {
   }
   if (connection == nullptr) {
     connection =
-        connections_.emplace(record.id(), std::make_unique<Connection>()).first->second.get();
+        connections_.emplace(record.id(), std::make_unique<Connection>(*this)).first->second.get();
     connection->id = record.id();
     connection->session = &session->second;
     session->second.connections.insert(record.id());
@@ -335,7 +330,6 @@ absl::Status EngineCore::RestoreConnection(const std::string& bytes) {
     return Contradiction(kConnectionKind, absl::StrCat(record.id(), " changed its session"));
   } else {
     connection->flow->Remove(connection);
-    connect_deadlines_.erase({connection->deadline, connection->id});
     session->second.sends -= connection->out.outstanding();
     session->second.buffers -= connection->in.buffers();
   }
@@ -360,9 +354,6 @@ absl::Status EngineCore::RestoreConnection(const std::string& bytes) {
   }
   session->second.sends += connection->out.outstanding();
   session->second.buffers += connection->in.buffers();
-  if (connection->deadline != runtime::kNever) {
-    connect_deadlines_.insert({connection->deadline, connection->id});
-  }
   if (connection->HasWork()) {
     connection->flow->Enqueue(connection);
     Activate(*connection->flow);

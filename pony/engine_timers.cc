@@ -7,6 +7,8 @@ namespace {
 
 // Questions asked of a peer that does not answer and to which nothing is to be said.
 constexpr uint32_t kIdleHellos = 5;
+constexpr uint32_t kMostTimerWaits = 4;  // polls
+constexpr size_t kTimersPerPoll = 64;    // more wait for the next
 
 }  // namespace
 
@@ -25,7 +27,7 @@ void EngineCore::OpenHello(Flow& flow) {
   flow.hello.nonce = Random();
   flow.hello.tries = 0;
   flow.hello.deadline = now_ + options_.min_rto;
-  NoteDeadline(flow.hello.deadline);
+  SetTimeout(flow);
   Activate(flow);
 }
 
@@ -40,48 +42,103 @@ void EngineCore::Announce() {
   }
 }
 
-void EngineCore::RunTimers() {
-  while (!connect_deadlines_.empty() && connect_deadlines_.begin()->first <= now_) {
-    End(*Find(connect_deadlines_.begin()->second), PONY_UNREACHABLE);
+// After anything that moves flow.Timeout(). If that became later, the timer stays as it is and is
+// set again when it fires.
+void EngineCore::SetTimeout(Flow& flow) {
+  const runtime::Nanoseconds time = flow.Timeout();
+  if (time == runtime::kNever) {
+    flow.timeout.Cancel();
+  } else if (time <= flow.timeout.due() - runtime::TimerWheel::kTick) {
+    wheel_.Set(flow.timeout, time);
   }
-  timer_ = connect_deadlines_.empty() ? runtime::kNever : connect_deadlines_.begin()->first;
+}
 
+// After anything that moves the flow's ack_deadline().
+void EngineCore::SetAck(Flow& flow) {
+  const runtime::Nanoseconds time = flow.receiver.ack_deadline();
+  if (time == runtime::kNever) {
+    flow.ack.Cancel();
+  } else if (time > now_) {
+    if (time <= flow.ack.due() - runtime::TimerWheel::kTick) wheel_.Set(flow.ack, time);
+  } else if (!flow.owes_ack) {
+    flow.owes_ack = true;
+    owing_.PushBack(&flow);
+  }
+}
+
+// What was restored has its times in its state.
+void EngineCore::SetAllTimers() {
   for (auto& [key, flow] : flows_) {
-    if (flow->hello.open && flow->hello.deadline <= now_) {
-      Hello& hello = flow->hello;
-      flow->dirty = true;
-      if (hello.tries >= kIdleHellos && !flow->WantsToTalk()) {
-        hello.open = hello.due = false;
-      } else {
-        hello.tries = std::min(hello.tries + 1, kMaxHelloBackoff);
-        hello.due = true;
-        hello.deadline = now_ + std::min(options_.min_rto << hello.tries, options_.max_rto);
-        Activate(*flow);
-      }
+    flow->sender.GiveTime(now_);
+    SetTimeout(*flow);
+    SetAck(*flow);
+  }
+  for (auto& [id, connection] : connections_) {
+    wheel_.Set(connection->connect_timeout, connection->deadline);
+  }
+}
+
+// `unread`: packets have come that have not been looked at. Acks among them must not count as
+// silence; but a flood of packets may not put timers off for long.
+void EngineCore::RunTimers(bool unread) {
+  put_off_ = unread && timer_waits_ < kMostTimerWaits;
+  some_put_off_ = false;
+  wheel_.Advance(now_, kTimersPerPoll);
+  timer_waits_ = some_put_off_ ? timer_waits_ + 1 : 0;
+}
+
+bool EngineCore::PutOff(runtime::TimerWheel::Timer& timer) {
+  if (!put_off_) return false;
+  some_put_off_ = true;
+  wheel_.Set(timer, now_);
+  return true;
+}
+
+void EngineCore::OnConnectTimeout(Connection& connection) {
+  if (!PutOff(connection.connect_timeout)) End(connection, PONY_UNREACHABLE);
+}
+
+void EngineCore::OnDeparture(Flow& flow) { Activate(flow); }
+
+void EngineCore::OnAckDue(Flow& flow) { SetAck(flow); }
+
+void EngineCore::OnTimeout(Flow& flow) {
+  if (PutOff(flow.timeout)) return;
+  if (flow.hello.open && flow.hello.deadline <= now_) AskAgain(flow);
+  if (flow.sender.deadline() <= now_) {
+    flow.dirty = true;
+    flow.sender.OnTimeout(now_);
+    if (now_ - flow.sender.stalled_since() >= options_.give_up) GiveUp(flow);
+    Activate(flow);
+  }
+  SetTimeout(flow);
+}
+
+void EngineCore::AskAgain(Flow& flow) {
+  Hello& hello = flow.hello;
+  flow.dirty = true;
+  if (hello.tries >= kIdleHellos && !flow.WantsToTalk()) {
+    hello.open = hello.due = false;
+    return;
+  }
+  hello.tries = std::min(hello.tries + 1, kMaxHelloBackoff);
+  hello.due = true;
+  hello.deadline = now_ + std::min(options_.min_rto << hello.tries, options_.max_rto);
+  Activate(flow);
+}
+
+// The peer has gone. What is under way goes on as padding at the slowest pace, so that the sequence
+// is whole should the peer come back.
+void EngineCore::GiveUp(Flow& flow) {
+  std::vector<Connection*> lost;
+  for (auto& [id, connection] : connections_) {
+    if (connection->flow == &flow && connection->state != Connection::State::kConnecting) {
+      lost.push_back(connection.get());
     }
-    if (flow->sender.deadline() <= now_) {
-      flow->dirty = true;
-      flow->sender.OnTimeout(now_);
-      if (now_ - flow->sender.stalled_since() >= options_.give_up) {
-        // The peer has gone. What is under way goes on as padding at the slowest pace, so that the
-        // sequence is whole should the peer come back.
-        std::vector<Connection*> lost;
-        for (auto& [id, connection] : connections_) {
-          if (connection->flow == flow.get() &&
-              connection->state != Connection::State::kConnecting) {
-            lost.push_back(connection.get());
-          }
-        }
-        for (Connection* connection : lost) {
-          AnswerAbort(*flow, connection->peer_id);
-          End(*connection, PONY_UNREACHABLE);
-        }
-      }
-      Activate(*flow);
-    }
-    // An ack's delay is looked at in every poll: it is no reason to come back here.
-    NoteDeadline(flow->sender.deadline());
-    if (flow->hello.open) NoteDeadline(flow->hello.deadline);
+  }
+  for (Connection* connection : lost) {
+    AnswerAbort(flow, connection->peer_id);
+    End(*connection, PONY_UNREACHABLE);
   }
 }
 

@@ -18,24 +18,11 @@ constexpr size_t kMaxReserve = 32;
 bool EngineCore::TooFarAhead(Flow& flow) {
   const runtime::Nanoseconds next = flow.sender.NextDeparture();
   if (next <= now_ + options_.departure_lead) return false;
-  if (!flow.ahead) {
-    flow.ahead = true;
-    ahead_.emplace(next - options_.departure_lead / 2, flow.key);
-  }
+  if (!flow.departure.armed()) wheel_.Set(flow.departure, next - options_.departure_lead / 2);
   return true;
 }
 
-void EngineCore::ResumeFlows() {
-  while (!ahead_.empty() && ahead_.begin()->first <= now_) {
-    Flow& flow = *flows_.find(ahead_.begin()->second)->second;
-    ahead_.erase(ahead_.begin());
-    flow.ahead = false;
-    Activate(flow);
-  }
-}
-
 int EngineCore::SendPackets(int budget) {
-  ResumeFlows();
   int sent = 0;
   size_t wanted = kFirstReserve;
   while (!active_.empty() && sent < budget) {
@@ -81,11 +68,8 @@ int EngineCore::SendAcks() {
         tx_blocked_ = true;
       }
     }
-    if (flow->receiver.ack_deadline() == runtime::kNever) {
-      flow->owes_ack = false;
-    } else {
-      owing_.PushBack(flow);
-    }
+    flow->owes_ack = false;
+    SetAck(*flow);
   }
   stats_.packets_sent += sent;
   stats_.acks_sent += sent;
@@ -102,6 +86,7 @@ bool EngineCore::MakeNext(Flow& flow, runtime::Packet& packet) {
   const runtime::Nanoseconds departure = flow.sender.Departure(now_);
   if (flow.sender.HasLost()) {
     const FlowSender::Resend resend = flow.sender.SendLost(now_);
+    SetTimeout(flow);
     ++(resend.by_timeout ? stats_.retransmitted_timeout : stats_.retransmitted_fast);
     packet.tx.departure = departure;
     MakeSequenced(flow, *resend.content, resend.sequence, /*first=*/false, packet);
@@ -112,7 +97,7 @@ bool EngineCore::MakeNext(Flow& flow, runtime::Packet& packet) {
       std::min(MaxPayload(options_.mtu), packet.capacity() - PayloadOffset(0));
   if (!NextContent(flow, max_payload, content)) return false;
   const uint32_t sequence = flow.sender.Send(content, now_);
-  NoteDeadline(flow.sender.deadline());
+  SetTimeout(flow);
   packet.tx.departure = departure;
   MakeSequenced(flow, content, sequence, /*first=*/true, packet);
   return true;
@@ -208,6 +193,7 @@ void EngineCore::MakeSequenced(Flow& flow, const PacketContent& content, uint32_
   const uint32_t room = std::min(MaxPayload(options_.mtu), packet.capacity() - PayloadOffset(0)) -
                         header.payload_length;
   flow.receiver.FillAck(header, std::min(room / 8, kMaxSackWords), now_);
+  SetAck(flow);
   if (message != nullptr) {
     std::memcpy(packet.data() + PayloadOffset(header.sack_words),
                 connection->session->memory().region + message->offset + content.offset,

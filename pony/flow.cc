@@ -15,11 +15,15 @@ FlowSender MakeSender(const EngineOptions& options) {
 
 }  // namespace
 
-Flow::Flow(const FlowKey& flow_key, const Endpoints& flow_endpoints, const EngineOptions& options)
+Flow::Flow(const FlowKey& flow_key, const Endpoints& flow_endpoints, const EngineOptions& options,
+           TimerHandler& handler)
     : key(flow_key),
       endpoints(flow_endpoints),
       sender(MakeSender(options)),
-      receiver(options.ack_delay) {}
+      receiver(options.ack_delay),
+      timeout(handler, *this),
+      ack(handler, *this),
+      departure(handler, *this) {}
 
 void Flow::Restart(uint32_t epoch, const EngineOptions& options) {
   peer_epoch = epoch;
@@ -63,12 +67,6 @@ Connection* Flow::NextConnection() {
   --ready_count_;
   ++turn_;
   return connection;
-}
-
-runtime::Nanoseconds Flow::NextDeadline() const {
-  runtime::Nanoseconds next = std::min(sender.deadline(), receiver.ack_deadline());
-  if (hello.open) next = std::min(next, hello.deadline);
-  return next;
 }
 
 }  // namespace farrier::pony

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "pony/connection.h"
 #include "pony/engine.h"
+#include "pony/engine_timer.h"
 #include "pony/flow_receiver.h"
 #include "pony/flow_sender.h"
 #include "pony/wire.h"
@@ -39,7 +41,8 @@ struct Hello {
 // Everything between this engine and another: one sequence of packets each way, shared by all
 // connections between them.
 struct Flow {
-  Flow(const FlowKey& flow_key, const Endpoints& flow_endpoints, const EngineOptions& options);
+  Flow(const FlowKey& flow_key, const Endpoints& flow_endpoints, const EngineOptions& options,
+       TimerHandler& handler);
 
   // Another incarnation is at the other end: both halves start at zero.
   void Restart(uint32_t epoch, const EngineOptions& options);
@@ -54,12 +57,15 @@ struct Flow {
   // Something could leave now.
   bool CanSend() const {
     if (hello.due || hello.reply_due) return true;
-    return !ahead && peer_epoch != 0 && sender.HasRoom() &&
+    return !departure.armed() && peer_epoch != 0 && sender.HasRoom() &&
            (sender.HasLost() || !control.empty() || HasReady());
   }
   bool WantsToTalk() const { return !sender.Idle() || !control.empty() || HasReady(); }
 
-  runtime::Nanoseconds NextDeadline() const;
+  // When the engine has to do something about silence; kNever if it waits for nothing.
+  runtime::Nanoseconds Timeout() const {
+    return hello.open ? std::min(hello.deadline, sender.deadline()) : sender.deadline();
+  }
 
   const FlowKey key;
   const Endpoints endpoints;  // of packets we send
@@ -70,10 +76,15 @@ struct Flow {
   std::deque<PacketContent> control;  // about connections that are not, or no longer
 
   bool active = false;    // in the engine's list of flows that may send
-  bool ahead = false;     // in the engine's list of flows whose next departure is too far ahead
-  bool owes_ack = false;  // in the engine's list of flows whose ack is to be looked at
+  bool owes_ack = false;  // in the engine's list of flows whose ack is to leave now
   bool dirty = true;
   std::string unknown_fields;
+
+  // Not later than Timeout(): an acknowledgement puts that off far more often than it comes.
+  EngineTimer<&TimerHandler::OnTimeout, Flow> timeout;
+  EngineTimer<&TimerHandler::OnAckDue, Flow> ack;
+  // Armed: so much is under way in the card that what comes next waits here.
+  EngineTimer<&TimerHandler::OnDeparture, Flow> departure;
 
  private:
   struct SessionQueue {
