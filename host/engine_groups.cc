@@ -214,6 +214,11 @@ runtime::Nanoseconds EngineGroups::CpuTime(uint32_t engine) const {
   return report == nullptr ? 0 : report->cpu;
 }
 
+uint64_t EngineGroups::Polls(uint32_t engine) const {
+  const runtime::EngineReport* report = ReportOf(engine);
+  return report == nullptr ? 0 : report->polls;
+}
+
 void EngineGroups::LogThreads(const Group& group) {
   for (const runtime::ThreadReport& thread : group.report.threads) {
     spdlog::info("group {}, {}: thread {} (tid {}) has class {} on cores {}{}{}",

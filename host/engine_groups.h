@@ -56,6 +56,7 @@ class EngineGroups {
 
   // What an engine in its group has cost since it was added; 0: it is not in it.
   runtime::Nanoseconds CpuTime(uint32_t engine) const;
+  uint64_t Polls(uint32_t engine) const;
 
  private:
   struct Group {

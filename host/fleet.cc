@@ -183,6 +183,7 @@ absl::Status Fleet::StartEngine(uint32_t engine, uint16_t generation) {
   const absl::StatusOr<std::optional<driver::TxCells>> cells =
       ReadTxCells(card_->csr(), card_->info(), engine);
   if (!cells.ok()) return cells.status();
+  if (!unit(engine).running()) Account(engine);  // what it did elsewhere costs nothing here
   absl::Status status = unit(engine).Start(generation, *cells);
   if (upkeep_ == nullptr) upkeep_ = std::make_unique<CardUpkeep>(loop_, *this);
   if (!sample_timer_) Sample();

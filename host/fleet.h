@@ -15,6 +15,7 @@
 #include "host/card_upkeep.h"
 #include "host/config.h"
 #include "host/control.pb.h"
+#include "host/engine_account.h"
 #include "host/engine_groups.h"
 #include "host/engine_unit.h"
 #include "host/event_loop.h"
@@ -94,6 +95,8 @@ class Fleet {
   struct Slot {
     std::unique_ptr<EngineUnit> unit;
     bool released = false;
+    EngineAccount account;
+    uint64_t memory_bytes = 0;
     // Owed to an engine that does not answer:
     bool drop_snapshot = false;
     std::set<uint32_t> not_removed;  // sessions that ended meanwhile
@@ -114,6 +117,8 @@ class Fleet {
   void RestartSoon(uint32_t engine);
   absl::Status Restart(uint32_t engine);
   void Sample();
+  // Asks an engine what it has done and charges its CPU time, as the groups told it last.
+  void Account(uint32_t engine);
 
   void DescribeCard(CardStatus& card) const;
   void DescribeEngine(uint32_t engine, EngineStatus& status);

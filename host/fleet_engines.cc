@@ -184,8 +184,30 @@ absl::Status Fleet::Restart(uint32_t engine) {
 }
 
 void Fleet::Sample() {
-  if (!handing_over_) groups_->Look();
+  if (!handing_over_) {  // it needs its engines and this thread for itself
+    groups_->Look();
+    for (uint32_t engine = 0; engine < engines_.size(); ++engine) Account(engine);
+  }
   sample_timer_ = loop_.After(kSampleEvery, [this] { Sample(); });
+}
+
+void Fleet::Account(uint32_t engine) {
+  Slot& slot = engines_[engine];
+  EngineWork work;
+  const absl::Status asked = slot.unit->With([&](pony::PonyEngine& pony) {
+    pony.VisitWork([&](uint32_t session, const pony::SessionWork& done) {
+      work.sessions.emplace(session, done);
+    });
+    work.packets = pony.stats().packets_received + pony.stats().packets_sent;
+    slot.memory_bytes = pony.memory_bytes();
+  });
+  if (!asked.ok()) return;
+  runtime::Nanoseconds cpu = slot.unit->cpu_before();
+  if (slot.unit->running()) {
+    cpu += groups_->CpuTime(engine);
+    work.polls = groups_->Polls(engine);
+  }
+  slot.account.Note(cpu, work);
 }
 
 }  // namespace farrier::host

@@ -39,6 +39,12 @@ StatusReply Fleet::Status() {
     session.set_engine(info.engine);
     session.set_pid(info.pid);
     session.set_uid(info.uid);
+    const runtime::Nanoseconds cpu = engines_[info.engine].account.OfSession(info.id);
+    session.set_cpu_seconds(static_cast<double>(cpu) / runtime::kSecond);
+    if (const pony::SessionMemory* memory = sessions_.Memory(info.id)) {
+      session.set_memory_bytes(memory->region_bytes + memory->app_area_bytes +
+                               memory->engine_area_bytes);
+    }
     EngineStatus& engine = *reply.mutable_engines(static_cast<int>(info.engine));
     engine.set_sessions(engine.sessions() + 1);
   }
@@ -81,6 +87,9 @@ void Fleet::DescribeEngine(uint32_t id, EngineStatus& status) {
   scheduling.set_restarts(engines_[id].restarts);
   status.set_cpu_seconds(static_cast<double>(engine_unit.cpu_before() + groups_->CpuTime(id)) /
                          runtime::kSecond);
+  if (!handing_over_) Account(id);
+  status.set_own_cpu_seconds(static_cast<double>(engines_[id].account.own()) / runtime::kSecond);
+  status.set_memory_bytes(engines_[id].memory_bytes);
   auto& counters = *status.mutable_counters();
   absl::Status asked = engine_unit.With([&](pony::PonyEngine& engine) {
     AddCounter(counters, "connections", engine.connections());

@@ -86,10 +86,11 @@ std::string RenderStatus(const StatusReply& status) {
     absl::StrAppend(&out, "\nno sessions\n");
     return out;
   }
-  rows = {{"id", "name", "engine", "pid", "uid"}};
+  rows = {{"id", "name", "engine", "pid", "uid", "CPU s"}};
   for (const SessionStatus& session : status.sessions()) {
     rows.push_back({absl::StrCat(session.id()), session.name(), absl::StrCat(session.engine()),
-                    absl::StrCat(session.pid()), absl::StrCat(session.uid())});
+                    absl::StrCat(session.pid()), absl::StrCat(session.uid()),
+                    absl::StrFormat("%.2f", session.cpu_seconds())});
   }
   absl::StrAppend(&out, "\nsessions\n", Table(rows));
   return out;

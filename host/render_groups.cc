@@ -21,6 +21,32 @@ std::string Microseconds(double us) {
 
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
+std::string Bytes(uint64_t bytes) {
+  if (bytes < 1 << 10) return absl::StrCat(bytes, " B");
+  if (bytes < 1 << 20) return absl::StrFormat("%.1f KiB", static_cast<double>(bytes) / (1 << 10));
+  return absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+// Who an engine's CPU time and memory went to.
+std::string RenderAccounts(const StatusReply& status) {
+  std::vector<Row> rows = {{"charged to", "engine", "pid", "uid", "CPU time", "share", "memory"}};
+  for (const EngineStatus& engine : status.engines()) {
+    const auto add = [&](const std::string& name, const std::string& pid, const std::string& uid,
+                         double seconds, uint64_t memory) {
+      const double all = engine.cpu_seconds();
+      rows.push_back({name, absl::StrCat(engine.id()), pid, uid, absl::StrFormat("%.2f s", seconds),
+                      all > 0 ? Share(seconds / all) : "-", Bytes(memory)});
+    };
+    for (const SessionStatus& session : status.sessions()) {
+      if (session.engine() != engine.id()) continue;
+      add(session.name(), absl::StrCat(session.pid()), absl::StrCat(session.uid()),
+          session.cpu_seconds(), session.memory_bytes());
+    }
+    add("the engine itself", "-", "-", engine.own_cpu_seconds(), engine.memory_bytes());
+  }
+  return Table(rows);
+}
+
 // A count of things that one hopes for none of.
 std::string Count(uint64_t count) { return count == 0 ? "-" : absl::StrCat(count); }
 
@@ -54,6 +80,7 @@ std::string RenderEngines(const StatusReply& status) {
       absl::StrAppend(&out, "  ", engine.scheduling().detail(), "\n");
     }
   }
+  if (!status.engines().empty()) absl::StrAppend(&out, "\n", RenderAccounts(status));
   return out;
 }
 

@@ -68,7 +68,17 @@ TEST(Render, EnginesShowHowTheyGetCpuTime) {
   bad.set_id(1);
   bad.mutable_scheduling()->set_condition("hung");
   bad.mutable_scheduling()->set_detail("engine 1 hangs: it spins");
+  status.mutable_engines(0)->set_cpu_seconds(4);
+  status.mutable_engines(0)->set_own_cpu_seconds(1);
+  status.mutable_engines(0)->set_memory_bytes(1536);
+  SessionStatus& app = *status.add_sessions();
+  app.set_name("kv");
+  app.set_pid(77);
+  app.set_cpu_seconds(3);
+  app.set_memory_bytes(5 << 20);
   const std::string text = RenderEngines(status);
+  EXPECT_THAT(text, ContainsRegex("kv +0 +77 +0 +3.00 s +75.0% +5.0 MiB\n"));
+  EXPECT_THAT(text, ContainsRegex("the engine itself +0 +- +- +1.00 s +25.0% +1.5 KiB\n"));
   EXPECT_THAT(text, ContainsRegex("0   fast +compacting +2   running +fast-3 +13.2% +12.5% +"
                                   "1.5 ms +100000 "));
   EXPECT_THAT(text, AllOf(ContainsRegex("\n   1 .* hung "), HasSubstr("engine 1 hangs: it spins")));

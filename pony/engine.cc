@@ -30,6 +30,10 @@ absl::Status PonyEngine::AdoptSession(uint32_t id, const SessionMemory& memory) 
 absl::Status PonyEngine::RemoveSession(uint32_t id) { return core_->RemoveSession(id); }
 const EngineStats& PonyEngine::stats() const { return core_->stats(); }
 size_t PonyEngine::connections() const { return core_->connections(); }
+void PonyEngine::VisitWork(absl::FunctionRef<void(uint32_t, const SessionWork&)> visit) const {
+  core_->VisitWork(visit);
+}
+uint64_t PonyEngine::memory_bytes() const { return core_->memory_bytes(); }
 uint32_t PonyEngine::epoch() const { return core_->epoch(); }
 int PonyEngine::Poll(runtime::Nanoseconds now, int budget) { return core_->Poll(now, budget); }
 void PonyEngine::PrepareWait(runtime::Nanoseconds now, runtime::WaitSet& wait) {
@@ -74,6 +78,17 @@ absl::Status EngineCore::RemoveSession(uint32_t id) {
   sessions_.erase(it);
   if (round_open_) removed_sessions_.push_back(id);
   return absl::OkStatus();
+}
+
+void EngineCore::VisitWork(absl::FunctionRef<void(uint32_t, const SessionWork&)> visit) const {
+  for (const auto& [id, session] : sessions_) visit(id, session.work);
+}
+
+uint64_t EngineCore::memory_bytes() const {
+  // A window of packets under way, each with what it takes to send it again.
+  const uint64_t flow = sizeof(Flow) + uint64_t{options_.window} * sizeof(PacketContent);
+  return sizeof(EngineCore) + sessions_.size() * sizeof(Session) + flows_.size() * flow +
+         connections_.size() * sizeof(Connection);
 }
 
 int EngineCore::Poll(runtime::Nanoseconds now, int budget) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "engines/runtime/engine.h"
 #include "engines/runtime/packet_port.h"
@@ -63,6 +64,14 @@ struct SessionMemory {
   int completion_fd = -1;     // the engine's end of pony_completion_pair (pony_rings.h)
 };
 
+// What an engine has handled for a session in this process; counts up from 0. Packets are those of
+// its connections, either way, with the bytes of messages that they carried.
+struct SessionWork {
+  uint64_t packets = 0;
+  uint64_t commands = 0;
+  uint64_t bytes = 0;
+};
+
 class EngineCore;
 
 // Pony Express on one card queue: reliable messages between apps of this host and apps of its
@@ -92,6 +101,13 @@ class PonyEngine final : public runtime::Engine {
 
   // Open and opening connections. Engine's thread.
   size_t connections() const;
+
+  // Calls `visit` with each session's id and what was handled for it. Engine's thread.
+  void VisitWork(absl::FunctionRef<void(uint32_t, const SessionWork&)> visit) const;
+
+  // Bytes of its own that it holds: flows, connections, sessions, but not the sessions' memory. An
+  // estimate from their number. Engine's thread.
+  uint64_t memory_bytes() const;
 
   // Changes by Restore. Engine's thread.
   uint32_t epoch() const;

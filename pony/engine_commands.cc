@@ -36,6 +36,7 @@ int EngineCore::TakeCommands(int budget) {
       PonyCommand command;
       for (int n = 0; n < kCommandsPerTurn && taken < budget && session.NextCommand(command);
            ++n, ++taken) {
+        ++session.work.commands;
         Execute(session, command);
         any = true;
       }

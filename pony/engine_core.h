@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "engines/runtime/timer_wheel.h"
 #include "pony/client/pony_abi.h"
@@ -42,6 +43,8 @@ class EngineCore final : public TimerHandler {
 
   const EngineStats& stats() const { return stats_; }
   size_t connections() const { return connections_.size(); }
+  void VisitWork(absl::FunctionRef<void(uint32_t, const SessionWork&)> visit) const;
+  uint64_t memory_bytes() const;
   uint32_t epoch() const { return epoch_; }
 
   int Poll(runtime::Nanoseconds now, int budget);

@@ -149,7 +149,9 @@ Connection* EngineCore::FindFor(Flow& flow, const PacketHeader& header) {
   if (connection->state == Connection::State::kConnecting) {
     Opened(*connection, header.source_connection);
   }
-  return connection->peer_id == header.source_connection ? connection : nullptr;
+  if (connection->peer_id != header.source_connection) return nullptr;
+  ++connection->session->work.packets;
+  return connection;
 }
 
 void EngineCore::OnConnect(Flow& flow, const PacketHeader& header) {
@@ -229,6 +231,7 @@ void EngineCore::OnData(Flow& flow, const PacketHeader& header, std::span<const 
   Session& session = *connection->session;
   std::memcpy(session.memory().region + buffer->offset + header.message_offset, payload.data(),
               payload.size());
+  session.work.bytes += payload.size();
   delivered_.clear();
   connection->in.Placed(header, delivered_);
   for (const ReceivedMessage& message : delivered_) {

@@ -175,6 +175,7 @@ void EngineCore::MakeSequenced(Flow& flow, const PacketContent& content, uint32_
         connection->wanted &= ~Connection::kWantCredit;
       }
       connection->dirty = true;
+      ++connection->session->work.packets;
     }
   }
   if (content.type == PacketType::kData && connection != nullptr) {
@@ -198,6 +199,7 @@ void EngineCore::MakeSequenced(Flow& flow, const PacketContent& content, uint32_
     std::memcpy(packet.data() + PayloadOffset(header.sack_words),
                 connection->session->memory().region + message->offset + content.offset,
                 content.length);
+    connection->session->work.bytes += content.length;
   }
   Finish(flow, header, packet);
 }

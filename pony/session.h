@@ -59,6 +59,7 @@ class Session {
   std::set<uint16_t> services;
   uint32_t sends = 0;    // messages not yet acknowledged
   uint32_t buffers = 0;  // posted and not yet returned
+  SessionWork work;
   bool dirty = true;
   std::string unknown_fields;
 
