@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -15,6 +16,9 @@ namespace {
 
 // Looks that a poster takes before it sleeps: about what falling asleep and being woken costs.
 constexpr int kSpins = 400;
+
+// How long the mailbox is kept free for those who have waited.
+constexpr Nanoseconds kOfferFor = kMillisecond;
 
 void FutexWait(std::atomic<uint32_t>& word, uint32_t value, const timespec* timeout) {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, timeout, nullptr, 0);
@@ -53,7 +57,7 @@ absl::Status Mailbox::Run(absl::FunctionRef<void()> closure, Nanoseconds timeout
 }
 
 absl::Status Mailbox::Post(const absl::FunctionRef<void()>& closure) {
-  if (closed_.load() || !Change(kFree, kClaimed)) {
+  if (closed_.load() || (!Change(kFree, kClaimed) && !Change(kOffered, kClaimed))) {
     return absl::UnavailableError("the engine is not running, or its mailbox is full");
   }
   return Put(closure);
@@ -75,13 +79,13 @@ absl::Status Mailbox::Put(const absl::FunctionRef<void()>& closure) {
 std::optional<absl::Status> Mailbox::Collect() {
   switch (state_.load(std::memory_order_acquire) & ~kAwaited) {
     case kDone:
-      End(kFree);
+      Vacate();
       return absl::OkStatus();
     case kThrew:
-      End(kFree);
+      Vacate();
       return absl::InternalError("what was posted to the engine threw an exception");
     case kRefused:
-      End(kFree);
+      Vacate();
       return absl::UnavailableError("the engine was stopped");
     default:
       return std::nullopt;
@@ -89,14 +93,18 @@ std::optional<absl::Status> Mailbox::Collect() {
 }
 
 absl::Status Mailbox::Claim(Nanoseconds deadline) {
-  for (;;) {
+  for (bool has_waited = false;; has_waited = true) {
     if (closed_.load()) return absl::UnavailableError("the engine is not running");
     const uint32_t state = state_.load(std::memory_order_acquire);
     if (Change(kFree, kClaimed)) return absl::OkStatus();
-    if (deadline != kNever && clock_.Now() >= deadline) {
+    if (has_waited && Change(kOffered, kClaimed)) return absl::OkStatus();
+    const Nanoseconds now = clock_.Now();
+    if (now >= deadline) {
       return absl::DeadlineExceededError("others kept the engine's mailbox full");
     }
-    AwaitChange(state, deadline);
+    // Those to whom it is offered may have gone meanwhile.
+    const bool offered = (state & ~kAwaited) == kOffered;
+    AwaitChange(state, offered ? std::min(deadline, now + kOfferFor) : deadline);
   }
 }
 
@@ -114,6 +122,16 @@ bool Mailbox::Change(State from, State to) {
 
 void Mailbox::End(State result) {
   if ((state_.exchange(result) & kAwaited) != 0) FutexWakeAll(state_);
+}
+
+// The end of a poster's turn. Whoever sleeps comes before whoever comes now: a poster that posts
+// again and again would else always be faster.
+void Mailbox::Vacate() {
+  uint32_t state = state_.load(std::memory_order_relaxed);
+  while (!state_.compare_exchange_weak(
+      state, (state & kAwaited) != 0 ? uint32_t{kOffered} : uint32_t{kFree})) {
+  }
+  if ((state & kAwaited) != 0) FutexWakeAll(state_);
 }
 
 // Returns when the state is not `state` any more, at the deadline, or earlier.

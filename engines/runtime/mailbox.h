@@ -69,9 +69,10 @@ class Mailbox {
  private:
   // Free → Claimed → Posted by the poster; Posted → Running → Done or Threw by the engine's thread,
   // or Posted → Refused by Close, or Posted → Free when the poster gives up; Done, Threw or Refused
-  // → Free by the poster. With kAwaited somebody sleeps until the state is another: what makes it
-  // one learns that by the same exchange, and touches the mailbox no more, which may be gone then.
-  enum State : uint32_t { kFree, kClaimed, kPosted, kRunning, kDone, kThrew, kRefused };
+  // → Free by the poster, or → Offered, which is free for those who have waited. With kAwaited
+  // somebody sleeps until the state is another: what makes it one learns that by the same exchange,
+  // and touches the mailbox no more, which may be gone then.
+  enum State : uint32_t { kFree, kClaimed, kPosted, kRunning, kDone, kThrew, kRefused, kOffered };
   static constexpr uint32_t kAwaited = 0x100;
 
   Mailbox(const Clock& clock, int wake_fd) : clock_(clock), wake_fd_(wake_fd) {}
@@ -80,6 +81,7 @@ class Mailbox {
   bool RunPosted();
   bool Change(State from, State to);
   void End(State result);
+  void Vacate();
   void AwaitChange(uint32_t state, Nanoseconds deadline);
 
   const Clock& clock_;

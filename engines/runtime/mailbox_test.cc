@@ -158,6 +158,26 @@ TEST_F(MailboxTest, PostersBehindAFullMailboxHaveADeadlineToo) {
   engine.join();
 }
 
+TEST_F(MailboxTest, WhoPostsAgainAndAgainKeepsNobodyOut) {
+  mailbox_->Open();
+  std::atomic<bool> end = false, tired = false;
+  std::thread engine([&] { RunUntil(end); });
+  std::vector<std::thread> greedy;
+  for (int i = 0; i < 2; ++i) {
+    greedy.emplace_back([&] {
+      while (!tired) EXPECT_TRUE(mailbox_->Run([] {}, kNever).ok());
+    });
+  }
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_TRUE(mailbox_->Run([] {}, 5 * kSecond).ok());
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  tired = true;
+  for (std::thread& poster : greedy) poster.join();
+  end = true;
+  engine.join();
+}
+
 TEST_F(MailboxTest, ReopensAfterARefusal) {
   mailbox_->Open();
   mailbox_->Close();
