@@ -121,6 +121,18 @@ TEST_F(EngineTest, AConnectToNobodyIsUnreachable) {
   EXPECT_LT(hosts.clock().Now() - begin, 6 * runtime::kSecond);
 }
 
+TEST_F(EngineTest, TimesThatWereSetAreKeptByASuccessor) {
+  Start();
+  hosts.Kill(1);
+  const runtime::Nanoseconds begin = hosts.clock().Now();
+  client->Connect(kIps[1], kService, 10);
+  hosts.RunFor(runtime::kSecond);
+  hosts.Upgrade(0, [] {});
+  EXPECT_EQ(Await(hosts, *client, PONY_EVENT_CONNECTED).status, PONY_UNREACHABLE);
+  EXPECT_GE(hosts.clock().Now() - begin, 5 * runtime::kSecond);
+  EXPECT_LT(hosts.clock().Now() - begin, 6 * runtime::kSecond);
+}
+
 TEST_F(EngineTest, AServiceHasOneListener) {
   Start();
   server->Listen(kService, 1);
