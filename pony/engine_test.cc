@@ -133,6 +133,18 @@ TEST_F(EngineTest, TimesThatWereSetAreKeptByASuccessor) {
   EXPECT_LT(hosts.clock().Now() - begin, 6 * runtime::kSecond);
 }
 
+TEST_F(EngineTest, ASuccessorFindsOutThatThePeerOfItsPredecessorIsGone) {
+  Start();
+  Open();
+  server->Post(far, 0, 1);
+  hosts.RunFor(runtime::kMillisecond);
+  hosts.Kill(1);
+  client->Send(near, 0, 0, 100);
+  hosts.RunFor(runtime::kMillisecond);  // under way: a successor has nothing to send but again
+  hosts.Upgrade(0, [] {});
+  EXPECT_EQ(Await(hosts, *client, PONY_EVENT_SENT).status, PONY_UNREACHABLE);
+}
+
 TEST_F(EngineTest, AServiceHasOneListener) {
   Start();
   server->Listen(kService, 1);
