@@ -88,6 +88,49 @@ void UpgradeAt(World& world, int host, Nanoseconds when) {
   });
 }
 
+namespace {
+
+void CountRemode(SimHost& host, RemodesMet& met) {
+  Daemon* const old_process = host.process(SimHost::Which::kOld);
+  if (!host.upgrading()) {
+    ++met.at_peace;
+    return;
+  }
+  uint64_t held = 0, stopped = 0, moved = 0;
+  for (uint32_t engine = 0; engine < host.engines(); ++engine) {
+    const auto row =
+        regs::SwitchWord::Unpack(host.card().ReadCsr(regs::kRegOwnerSwitch(engine + 1)));
+    moved += static_cast<int>(row.function) != old_process->function();
+    if (row.state != static_cast<uint32_t>(regs::OwnerState::kHeld)) continue;
+    ++(old_process->running(engine) ? held : stopped);
+  }
+  met.held += held;
+  met.stopped += stopped;
+  met.brownout += held + stopped + moved == 0;
+  met.half_done += moved > 0 && moved < host.engines();
+}
+
+}  // namespace
+
+void RemodesMet::ExpectAll() const {
+  ExpectMet(at_peace, "a group formed anew without an upgrade");
+  ExpectMet(brownout, "one during a brownout");
+  ExpectMet(held, "one while an engine was held");
+  ExpectMet(stopped, "one while an engine was stopped");
+  ExpectMet(half_done, "one while engines were in both processes");
+}
+
+void PlanRemodes(World& world, Nanoseconds end, RemodesMet& met) {
+  for (int host = 0; host < world.hosts(); ++host) {
+    for (int64_t i = world.random().Uniform(0, 6); i > 0; --i) {
+      const auto which = world.random().Chance(0.5) ? SimHost::Which::kOld : SimHost::Which::kNew;
+      world.queue().At(world.random().Uniform(kMillisecond, end), [&world, &met, host, which] {
+        if (world.host(host).Reconfigure(which)) CountRemode(world.host(host), met);
+      });
+    }
+  }
+}
+
 Faults BadNetwork() {
   return {.loss = 0.01, .duplicate = 0.005, .reorder = 0.01, .corrupt = 0.002};
 }

@@ -43,6 +43,22 @@ struct Mesh {
 // Keeps at it until `host` has begun an upgrade, from `when` on.
 void UpgradeAt(World& world, int host, Nanoseconds when);
 
+// Where upgrades stood when groups were formed anew.
+struct RemodesMet {
+  uint64_t at_peace = 0;
+  uint64_t brownout = 0;   // both processes are there, and nothing is held
+  uint64_t held = 0;       // an engine's row is HELD, and the old process polls it
+  uint64_t stopped = 0;    // HELD, and it does not any more
+  uint64_t half_done = 0;  // one engine has moved and another has not
+
+  // Fails unless all were met.
+  void ExpectAll() const;
+};
+
+// Some processes of all hosts, old ones and new ones, form their groups anew at random moments
+// until `end`. `met` outlives the world's run.
+void PlanRemodes(World& world, Nanoseconds end, RemodesMet& met);
+
 // The usual accidents of a bad network.
 Faults BadNetwork();
 

@@ -26,7 +26,9 @@ class Accident {
  public:
   explicit Accident(uint64_t seed) : Accident(seed, Options()) {}
   Accident(uint64_t seed, const WorldOptions& options)
-      : world_(seed, options), mesh_(world_, 2, {.messages = 8}) {}
+      : world_(seed, options), mesh_(world_, 2, {.messages = 8}) {
+    PlanRemodes(world_, 30 * kMillisecond, remodes_);
+  }
 
   // `card_failure`: chance that a process cannot reach a row, which may end an upgrade by itself.
   static WorldOptions Options(double card_failure = 0) {
@@ -83,6 +85,7 @@ class Accident {
   }
 
  private:
+  RemodesMet remodes_;
   World world_;
   Mesh mesh_;
   std::vector<uint32_t> before_;  // functions, by engine

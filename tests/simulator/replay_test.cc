@@ -21,6 +21,8 @@ uint64_t DigestOf(uint64_t seed) {
   World world(seed, options);
   Mesh mesh(world, 2, {.messages = 8});
   UpgradeAt(world, 0, 5 * kMillisecond);
+  RemodesMet met;
+  PlanRemodes(world, 20 * kMillisecond, met);
   world.queue().At(12 * kMillisecond, [&] { world.host(1).Kill(SimHost::Which::kOld); });
   world.Run(60 * kSecond, [&] { return mesh.done(world); });
   EXPECT_EQ(world.verdict().first(), "");

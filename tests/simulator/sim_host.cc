@@ -151,6 +151,11 @@ Daemon* SimHost::daemon() {
   return process == nullptr ? nullptr : process->daemon.get();
 }
 
+Daemon* SimHost::process(Which which) {
+  Process* process = Find(which);
+  return process == nullptr ? nullptr : process->daemon.get();
+}
+
 bool SimHost::Kill(Which which) {
   Process* process = Find(which);
   if (process == nullptr) return false;

@@ -64,6 +64,8 @@ class SimHost final : public SessionService, private DaemonObserver, private Han
   const std::string& name() const { return options_.name; }
   // The daemon at work; null while there is none.
   Daemon* daemon();
+  // Null if there is none.
+  Daemon* process(Which which);
   const UpgradeCounts& upgrades() const { return upgrades_; }
   uint32_t engines() const { return options_.daemon.engine.engines; }
   // Times that the engine has begun anew since its first start: its apps' connections were lost.

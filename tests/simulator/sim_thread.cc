@@ -92,6 +92,7 @@ void SimThread::WakeBy(int fd) {
 }
 
 void SimThread::Posted() {
+  mail_ = true;
   if (state_ == State::kResting || AnyReadable(fds_)) Wake();
 }
 
@@ -132,6 +133,7 @@ void SimThread::Step() {
 void SimThread::Round() {
   const Nanoseconds now = queue_.Now();
   state_ = State::kRounds;
+  mail_ = false;
   fds_.clear();
   running_ = this;
   cpu_.Charge(options_.times.round_cost);
@@ -148,7 +150,7 @@ void SimThread::Round() {
 // Goes on looking. What could make the next round find something is what a sleeper waits for.
 void SimThread::Rest() {
   Nanoseconds deadline = core_.rests_until();
-  bool busy = !pushed_.empty();
+  bool busy = mail_ || !pushed_.empty();
   fds_.clear();
   for (EngineSlot* slot : core_.loop().engines()) {
     wait_.fds.clear();

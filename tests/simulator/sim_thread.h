@@ -112,6 +112,7 @@ class SimThread {
   runtime::WorkerCore core_;
   State state_ = State::kAsleep;
   bool frozen_ = false;
+  bool mail_ = false;  // posted since the last round
   std::vector<runtime::EngineSlot*> pushed_;
   std::vector<runtime::WaitFd> fds_;  // that it sleeps on
   runtime::WaitSet wait_;

@@ -1,4 +1,4 @@
-// Upgrades under traffic, nobody dying.
+// Upgrades under traffic, nobody dying, while groups change their modes.
 #include <functional>
 #include <string>
 
@@ -10,7 +10,8 @@ namespace farrier::sim {
 namespace {
 
 constexpr int kHosts = 4;
-constexpr Nanoseconds kLimit = 60 * kSecond;  // of virtual time
+constexpr Nanoseconds kLimit = 60 * kSecond;      // of virtual time
+constexpr Nanoseconds kBusy = 30 * kMillisecond;  // until then things happen
 
 // Every host is upgraded once, some twice, at random moments while the clients talk.
 int PlanUpgrades(World& world) {
@@ -18,7 +19,7 @@ int PlanUpgrades(World& world) {
   for (int host = 0; host < world.hosts(); ++host) {
     const auto times = static_cast<int>(world.random().Uniform(1, 2));
     for (int i = 0; i < times; ++i, ++planned) {
-      UpgradeAt(world, host, world.random().Uniform(kMillisecond, 30 * kMillisecond));
+      UpgradeAt(world, host, world.random().Uniform(kMillisecond, kBusy));
     }
   }
   return planned;
@@ -40,13 +41,14 @@ bool Upgraded(World& world, int planned) {
 }
 
 // The campaign of one seed; what went wrong.
-std::string UpgradeUnderTraffic(uint64_t seed, const WorldOptions& options,
+std::string UpgradeUnderTraffic(uint64_t seed, const WorldOptions& options, RemodesMet& met,
                                 const std::function<void(World&)>& prepare,
                                 const std::function<void(World&)>& check) {
   World world(seed, options);
   prepare(world);
   Mesh mesh(world, 2, {.messages = 8});
   const int planned = PlanUpgrades(world);
+  PlanRemodes(world, kBusy + 10 * kMillisecond, met);
   world.Run(kLimit, [&] { return mesh.done(world) && Upgraded(world, planned); });
   world.CheckSilence();
   world.CheckCards();
@@ -108,33 +110,39 @@ WorldOptions PerfectWorld() {
 class LossyNetwork : public ::testing::TestWithParam<int> {};
 
 TEST_P(LossyNetwork, UpgradesOnAllHostsLoseRepeatAndReorderNoMessage) {
+  RemodesMet met;
   ForEachSeed(1 + 250 * static_cast<uint64_t>(GetParam()), 250, [&](uint64_t seed) {
-    return UpgradeUnderTraffic(seed, LossyWorld(), NoPreparation, CheckNoStorm);
+    return UpgradeUnderTraffic(seed, LossyWorld(), met, NoPreparation, CheckNoStorm);
   });
+  met.ExpectAll();
 }
 
 INSTANTIATE_TEST_SUITE_P(Shard, LossyNetwork, ::testing::Range(0, 4));
 
 TEST(PerfectNetwork, UpgradesOnAllHostsLoseNoPacketAtAll) {
   uint64_t held = 0;
+  RemodesMet met;
   ForEachSeed(1, 150, [&](uint64_t seed) {
-    return UpgradeUnderTraffic(seed, PerfectWorld(), NoPreparation, [&](World& world) {
+    return UpgradeUnderTraffic(seed, PerfectWorld(), met, NoPreparation, [&](World& world) {
       CheckNothingLost(world);
       held += world.cards(regs::OwnerCounter::kHeld);
     });
   });
   ExpectMet(held, "a held packet");
+  met.ExpectAll();
 }
 
 TEST(UnreliableCsrs, UpgradesEndEitherWayAndHurtNobody) {
   WorldOptions options = LossyWorld();
   options.hand_over.card_failure = 0.1;
   uint64_t completed = 0;
+  RemodesMet met;
   ForEachSeed(1, 100, [&](uint64_t seed) {
     World world(seed, options);
     Mesh mesh(world, 2, {.messages = 8});
+    PlanRemodes(world, kBusy + 10 * kMillisecond, met);
     for (int host = 0; host < kHosts; ++host) {
-      UpgradeAt(world, host, world.random().Uniform(kMillisecond, 30 * kMillisecond));
+      UpgradeAt(world, host, world.random().Uniform(kMillisecond, kBusy));
     }
     world.Run(kLimit, [&] {
       for (int host = 0; host < kHosts; ++host) {
@@ -151,11 +159,13 @@ TEST(UnreliableCsrs, UpgradesEndEitherWayAndHurtNobody) {
     return world.verdict().first();
   });
   ExpectMet(completed, "an upgrade that completed");
+  met.ExpectAll();
 }
 
 // How many of the first seeds the oracle finds fault with, on hosts with a slow bus.
 int FaultsFound(const WorldOptions& options, const CardBreaks& breaks) {
   int found = 0;
+  RemodesMet met;
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     const auto prepare = [&](World& world) {
       for (int host = 0; host < kHosts; ++host) {
@@ -163,7 +173,7 @@ int FaultsFound(const WorldOptions& options, const CardBreaks& breaks) {
         world.host(host).card().set_breaks(breaks);
       }
     };
-    found += !UpgradeUnderTraffic(seed, options, prepare, CheckNothingLost).empty();
+    found += !UpgradeUnderTraffic(seed, options, met, prepare, CheckNothingLost).empty();
   }
   return found;
 }

@@ -108,6 +108,12 @@ void World::CheckSilence() {
   if (more != 0) {
     verdict_.Fail(absl::StrCat(more, " frames were sent when there was nothing to say"));
   }
+  for (auto& host : hosts_) {
+    Daemon* daemon = host->daemon();
+    if (daemon != nullptr && !daemon->group().settled()) {
+      verdict_.Fail(absl::StrCat(host->name(), ": the group is still being formed anew"));
+    }
+  }
 }
 
 LinkCounters World::links() const {

@@ -55,7 +55,8 @@ class World {
   // What must hold of every card and port at the end of whatever happened.
   void CheckCards();
 
-  // Nothing is to be sent any more: lets the world go on and fails if it does not fall silent.
+  // Nothing is to be sent any more: lets the world go on and fails if it does not fall silent, or
+  // if a group has not become what it was to be.
   void CheckSilence();
 
   static uint32_t Ip(int host) { return 0x0A000001 + static_cast<uint32_t>(host); }
