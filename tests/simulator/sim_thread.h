@@ -65,7 +65,7 @@ class SimThread {
     Nanoseconds max_spin = 0;
     Nanoseconds poll_limit = 2 * kMillisecond;
     // Called on the thread: the engine is to leave for this peer.
-    std::function<void(runtime::EngineSlot&, size_t)> hand_on;
+    std::function<void(runtime::EngineSlot&, size_t)> hand_on = [](runtime::EngineSlot&, size_t) {};
   };
   SimThread(EventQueue& queue, Random random, Options options);
   SimThread(const SimThread&) = delete;
