@@ -126,7 +126,7 @@ TEST(Config, GroupsThatMakeNoSenseAreRefused) {
             HasSubstr("groups[1].name: \"a\" stands in the list already"),
             HasSubstr("groups[1]: cores: \"3-1\""), HasSubstr("groups[2].name: \"b b\" must be"),
             HasSubstr("groups[2]: threadClass is \"rt\""), HasSubstr("groups[3].name: missing"),
-            HasSubstr("groups[4]: cpuPercent is 99%, and must be 0 to 95"),
+            HasSubstr("groups[4]: cpuPercent is 99%, and must be 1 to 95"),
             HasSubstr("delayTargetUs is 0 us"), HasSubstr("hangLimitMs is 4294967295 ms")));
 }
 

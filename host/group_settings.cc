@@ -30,7 +30,7 @@ void SetGroupDefaults(GroupConfig& group) {
   if (!group.has_cores() || group.cores().empty()) group.set_cores(kAllCores);
   if (!group.has_threads()) group.set_threads(0);
   if (!group.has_thread_class()) group.set_thread_class(kBestClass);
-  if (!group.has_cpu_percent()) group.set_cpu_percent(0);
+  if (!group.has_cpu_percent()) group.set_cpu_percent(90);
   if (!group.has_weight()) group.set_weight(defaults.weight);
   if (!group.has_delay_target_us()) group.set_delay_target_us(us(defaults.delay_target));
   if (!group.has_max_spin_us()) group.set_max_spin_us(us(defaults.max_spin));

@@ -94,9 +94,9 @@ std::string RenderGroup(const GroupStatus& group) {
                         Percent(group.cpu_percent()), Share(group.load()),
                         Microseconds(group.delay_us()),
                         OrDash(absl::StrJoin(group.engines(), " ")));
-  std::vector<std::string> set = {absl::StrCat("class ", settings.thread_class())};
-  if (settings.cpu_percent() != 0) set.push_back(absl::StrCat(settings.cpu_percent(), "% CPU"));
-  set.push_back(absl::StrCat("weight ", settings.weight()));
+  std::vector<std::string> set = {absl::StrCat("class ", settings.thread_class()),
+                                  absl::StrCat(settings.cpu_percent(), "% CPU"),
+                                  absl::StrCat("weight ", settings.weight())};
   if (settings.mode() == "compacting") {
     set.push_back(absl::StrCat("delay target ", settings.delay_target_us(), " us"));
   }

@@ -48,7 +48,7 @@ absl::Status Validate(const GroupOptions& options) {
     wrong.push_back(absl::StrCat(name, " is ", value, unit, ", and must be ", least, " to ", most));
   };
   range("threads", options.threads, 0, 64, "");
-  range("cpu_percent", options.cpu_percent, 0, 95, "%");
+  range("cpu_percent", options.cpu_percent, 1, 95, "%");
   range("weight", options.weight, 1, 8000, "");
   range("delay_target", options.delay_target / kMicrosecond, 1, 1'000'000, " us");
   range("max_spin", options.max_spin / kMicrosecond, 0, 10'000, " us");
@@ -65,10 +65,9 @@ absl::Status Validate(const GroupOptions& options) {
 
 ThreadClassRequest ThreadClassOf(const GroupOptions& options) {
   const bool spins = options.mode == GroupMode::kDedicating;
-  const int percent = options.mode == GroupMode::kSpreading ? 25 : 90;
   return {
       .best = spins ? ThreadClass::kNice : options.thread_class.value_or(ThreadClass::kDeadline),
-      .percent = options.cpu_percent > 0 ? options.cpu_percent : percent,
+      .percent = options.cpu_percent,
       .nice = NiceOf(options.weight)};
 }
 

@@ -29,9 +29,9 @@ struct GroupOptions {
   // The best to ask for; none: deadline. Dedicating threads, which spin, are always nice: on a core
   // that is isolated they need no more, and elsewhere they would starve others.
   std::optional<ThreadClass> thread_class;
-  // Of a core, that a thread may have in each millisecond under a real-time class; 0: 90, and 25
-  // for each of spreading's many (which may use what others leave).
-  int cpu_percent = 0;
+  // Of a core, that a thread may have in each millisecond under SCHED_DEADLINE. Where there is not
+  // so much left for all threads, some get SCHED_FIFO.
+  int cpu_percent = 90;
   // Share of a core that is contended for under class nice, against other groups: 100 is nice 0,
   // and five times as much is about nice -7. 1-8,000.
   int weight = 100;
