@@ -22,7 +22,8 @@ std::vector<Figure> MigrationFigures(int runs);
 // the last core. All cores.
 std::vector<Figure> CompactingFigures(int runs);
 
-// load_*: the three modes' delay and CPU time against load, from the last core. All cores.
+// load_*: the three modes' delay and CPU time against load, from the last core. All cores; those of
+// modes that sleep are kept awake, so that it is not a virtual machine's host that is measured.
 std::vector<Figure> LoadFigures(int runs);
 
 // timer_*: what a timer costs, CPU time, with many others outstanding.

@@ -63,7 +63,7 @@ class LoadedGroup {
     double cpu = 0;                  // of one core, that the group's threads used
     double given = 0;                // of one core, the load that was given indeed
     uint64_t refused = 0;            // inputs that found no room
-    runtime::Nanoseconds began = 0;  // of the load
+    runtime::Nanoseconds began = 0;  // so that the load is by the time since then, until it changes
     std::vector<runtime::ThreadReport> threads;
     uint64_t migrations = 0;
   };
