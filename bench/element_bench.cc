@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bench/engine_figures.h"
+#include "bench/statistics.h"
 #include "engines/elements/acl.h"
 #include "engines/elements/bytes.h"
 #include "engines/elements/classifier.h"

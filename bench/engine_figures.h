@@ -39,7 +39,4 @@ std::vector<Figure> WakeupFigures(int runs);
 // needs them does; and the mean over counter, classifier, access list, counter, all included.
 std::vector<Figure> ElementFigures(int runs);
 
-// The middle one; of an even number the upper of the two. At least one.
-double Median(std::vector<double> values);
-
 }  // namespace farrier::bench

@@ -9,13 +9,6 @@
 #include "bench/engine_figures.h"
 
 namespace farrier::bench {
-
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 namespace {
 
 struct Topic {

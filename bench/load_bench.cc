@@ -15,6 +15,7 @@
 #include "bench/clocked_engine.h"
 #include "bench/engine_figures.h"
 #include "bench/loaded_engine.h"
+#include "bench/statistics.h"
 #include "engines/runtime/cpu_relax.h"
 
 namespace farrier::bench {

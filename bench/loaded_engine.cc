@@ -6,8 +6,10 @@
 #include <cmath>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "bench/statistics.h"
 #include "engines/runtime/cpu_relax.h"
 
 namespace farrier::bench {
@@ -143,13 +145,10 @@ LoadedGroup::Outcome LoadedGroup::Run(Nanoseconds length,
 }
 
 double WaitQuantile(const std::vector<Wait>& waits, double q) {
-  if (waits.empty()) return 0;
-  std::vector<Nanoseconds> sorted;
-  sorted.reserve(waits.size());
-  for (const Wait& wait : waits) sorted.push_back(wait.waited);
-  const auto place = static_cast<size_t>(q * static_cast<double>(sorted.size() - 1));
-  std::nth_element(sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(place), sorted.end());
-  return static_cast<double>(sorted[place]) / runtime::kMicrosecond;
+  std::vector<Nanoseconds> times;
+  times.reserve(waits.size());
+  for (const Wait& wait : waits) times.push_back(wait.waited);
+  return QuantileUs(std::move(times), q);
 }
 
 }  // namespace farrier::bench

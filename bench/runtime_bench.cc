@@ -1,11 +1,11 @@
 // What a group costs an engine: a poll that finds nothing, a mailbox' round trip, a migration.
 
-#include <algorithm>
 #include <array>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "bench/engine_figures.h"
+#include "bench/statistics.h"
 #include "engines/runtime/cpu_topology.h"
 #include "engines/runtime/poll_loop.h"
 #include "engines/runtime/worker.h"
@@ -13,7 +13,6 @@
 namespace farrier::bench {
 namespace {
 
-using runtime::kMicrosecond;
 using runtime::kSecond;
 using runtime::Nanoseconds;
 
@@ -34,12 +33,6 @@ struct Clocks {
   const runtime::KernelThreadMeter meter;
   const std::vector<int> cores = runtime::ReadCpuTopology("").value().allowed;
 };
-
-double Quantile(std::vector<Nanoseconds>& values, double q) {
-  const auto place = static_cast<ptrdiff_t>(q * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + place, values.end());
-  return static_cast<double>(values[place]);
-}
 
 // An engine in a mailbox of its own, and workers bound to the first and the last core.
 struct TwoWorkers {
@@ -114,8 +107,8 @@ std::vector<Figure> MailboxFigures(int runs) {
       if (!two.mailbox->Run([] {}, kSecond).ok()) std::abort();
       trip = clocks.cycles.Now() - begin;
     }
-    p50.push_back(Quantile(trips, 0.5) / kMicrosecond);
-    p99.push_back(Quantile(trips, 0.99) / kMicrosecond);
+    p50.push_back(QuantileUs(trips, 0.5));
+    p99.push_back(QuantileUs(trips, 0.99));
   }
   runtime::SetAffinity(0, clocks.cores).IgnoreError();
   return {{"mailbox_round_trip_p50_us", Median(p50), "us", "<= 1"},
@@ -144,8 +137,8 @@ std::vector<Figure> MigrationFigures(int runs) {
         }
         if (sleep) std::this_thread::sleep_for(std::chrono::microseconds(200));
       }
-      p50.push_back(Quantile(times, 0.5) / kMicrosecond);
-      p99.push_back(Quantile(times, 0.99) / kMicrosecond);
+      p50.push_back(QuantileUs(times, 0.5));
+      p99.push_back(QuantileUs(times, 0.99));
     }
     const std::string name = sleep ? "migration_to_sleeping" : "migration_to_awake";
     figures.push_back({name + "_p50_us", Median(p50), "us", sleep ? "<= 100" : "<= 20"});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/engine_figures.h"
+#include "bench/statistics.h"
 #include "engines/runtime/clock.h"
 #include "engines/runtime/thread_meter.h"
 #include "engines/runtime/timer_wheel.h"

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "bench/engine_figures.h"
+#include "bench/statistics.h"
 #include "engines/runtime/cpu_topology.h"
 #include "engines/runtime/engine_group.h"
 #include "engines/runtime/thread_class.h"
@@ -133,11 +134,6 @@ void Hog(DoorbellEngine& engine, int core, unsigned seed, bool rings,
   }
 }
 
-double Percentile(const std::vector<Nanoseconds>& sorted, double fraction) {
-  const auto index = static_cast<size_t>(fraction * static_cast<double>(sorted.size()));
-  return static_cast<double>(sorted[std::min(index, sorted.size() - 1)]) / kMicrosecond;
-}
-
 absl::StatusOr<Wakeups> Measure(const Scenario& scenario, ThreadClass best,
                                 const runtime::CpuTopology& topology) {
   const runtime::MonotonicClock clock;
@@ -182,10 +178,9 @@ absl::StatusOr<Wakeups> Measure(const Scenario& scenario, ThreadClass best,
   if (absl::Status status = (*group)->Remove(engine); !status.ok()) return status;
   std::vector<Nanoseconds>& waits = engine.waits();
   if (waits.empty()) return absl::UnavailableError("the engine was never woken");
-  std::sort(waits.begin(), waits.end());
-  wakeups.p50_us = Percentile(waits, 0.5);
-  wakeups.p99_us = Percentile(waits, 0.99);
-  wakeups.max_us = Percentile(waits, 1);
+  wakeups.p50_us = QuantileUs(waits, 0.5);
+  wakeups.p99_us = QuantileUs(waits, 0.99);
+  wakeups.max_us = QuantileUs(waits, 1);
   return wakeups;
 }
 

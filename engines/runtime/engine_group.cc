@@ -294,12 +294,9 @@ void EngineGroup::EndRetired() {
   {
     std::lock_guard<std::mutex> tables(tables_);
     for (std::unique_ptr<Formation>& formation : retired_) {
-      const bool needed = std::any_of(members_.begin(), members_.end(), [&](const auto& member) {
-        return std::any_of(
-            formation->threads.begin(), formation->threads.end(),
-            [&](const auto& thread) { return thread->worker.get() == member->slot.worker.load(); });
-      });
-      if (!needed) empty.push_back(std::move(formation));
+      const bool in_use = std::any_of(formation->threads.begin(), formation->threads.end(),
+                                      [&](const auto& thread) { return InUse(*thread); });
+      if (!in_use) empty.push_back(std::move(formation));
     }
     std::erase(retired_, nullptr);
   }

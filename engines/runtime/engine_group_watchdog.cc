@@ -86,6 +86,11 @@ void EngineGroup::InspectThread(Formation& formation, Thread& thread, Nanosecond
   if (verdict == StuckDetector::Verdict::kFine) return;
   std::vector<EngineSlot*> others;
   if (!worker.Quarantine(reading, others)) return;
+  // What it has when it comes out (Worker): never SCHED_DEADLINE again.
+  if (thread.grant.obtained == ThreadClass::kDeadline) {
+    thread.grant = {.obtained = ThreadClass::kFifo,
+                    .why = "SCHED_DEADLINE: not again after a hang"};
+  }
   for (const std::unique_ptr<Member>& member : members_) {
     if (&member->slot == reading.slot) member->told = EngineCondition::kHung;
   }

@@ -45,7 +45,7 @@ class PollLoop {
   void EndSleep(Nanoseconds now);
 
   // Charges the thread's CPU time since the last time to the engines, by the time spent in each,
-  // and publishes every engine's figures. To be called at least 1 ms apart, and before sleep.
+  // and publishes every engine's figures. Now and then, at least 1 ms apart.
   void Account(Nanoseconds now);
   bool AccountDue(Nanoseconds now) const { return now - accounted_at_ >= kMillisecond; }
 

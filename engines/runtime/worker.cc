@@ -130,6 +130,7 @@ void Worker::Loop() {
         break;
     }
   }
+  AdoptPushed();
   for (EngineSlot* slot : loop_.engines()) slot->mailbox.Close();
 }
 
