@@ -119,6 +119,37 @@ TEST_P(LossyNetwork, UpgradesOnAllHostsLoseRepeatAndReorderNoMessage) {
 
 INSTANTIATE_TEST_SUITE_P(Shard, LossyNetwork, ::testing::Range(0, 4));
 
+// A connect takes four packets and their acks: here one in six is lost, damaged, late or doubled.
+TEST(DreadfulNetwork, EveryConnectIsAnsweredDuringUpgrades) {
+  WorldOptions options = LossyWorld();
+  options.link.faults = {.loss = 0.1, .duplicate = 0.05, .reorder = 0.05, .corrupt = 0.02};
+  RemodesMet met;
+  ForEachSeed(1, 60, [&](uint64_t seed) {
+    World world(seed, options);
+    Mesh mesh(world, 3, {.messages = 1, .longest = 64});
+    for (int host = 0; host < kHosts; ++host) {
+      // Ones that come later, one after the other.
+      for (int i = 0; i < 6; ++i) {
+        const auto engine = static_cast<uint32_t>(i % world.host(host).engines());
+        world.queue().At(world.random().Uniform(kMillisecond, 2 * kBusy), [&world, host, engine] {
+          const Target target{.ip = World::Ip((host + 1) % kHosts), .service = 80, .messages = 1};
+          world.AddClient(host, engine, {target});
+        });
+      }
+    }
+    const int planned = PlanUpgrades(world);
+    PlanRemodes(world, kBusy + 10 * kMillisecond, met);
+    world.Run(kLimit, [&] {
+      return world.clients().size() == kHosts * 7 && mesh.done(world) && Upgraded(world, planned);
+    });
+    world.CheckSilence();
+    world.CheckCards();
+    mesh.CheckUnharmed(world);
+    return world.verdict().first();
+  });
+  met.ExpectAll();
+}
+
 TEST(PerfectNetwork, UpgradesOnAllHostsLoseNoPacketAtAll) {
   uint64_t held = 0;
   RemodesMet met;

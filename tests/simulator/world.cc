@@ -11,8 +11,6 @@ namespace {
 constexpr uint16_t kFirstPort = 7000;
 constexpr uint32_t kPacingMbps = 5'000;  // slow enough for flows to run into the card's horizon
 
-Mac MacOf(int host) { return {0x02, 0, 0, 0, 0, static_cast<uint8_t>(host + 1)}; }
-
 // A small card, quick to make.
 std::unique_ptr<model::Card> MakeCard(model::CardSink& sink) {
   return std::make_unique<model::FunctionalCard>(
@@ -44,8 +42,12 @@ World::World(uint64_t seed, const WorldOptions& options) : random_(seed), verdic
     engine.neighbors = all_neighbors;
     engine.neighbors.erase(engine.neighbors.begin() + i);
     FrameSink* port = switch_.AddPort();
+    // Not learnt: links damage frames beyond what an FCS would let a switch learn from, and a host
+    // with nothing to say would not be found again.
+    switch_.AddStatic(MacOf(i), port);
     auto& to_switch = links_.emplace_back(std::make_unique<Link>(
         queue_, random_.Fork(absl::StrCat("uplink ", i)), options.link, port));
+    uplinks_.push_back(to_switch.get());
     hosts_.push_back(std::make_unique<SimHost>(queue_, random_.Fork(host_options.name), verdict_,
                                                host_options, MakeCard, to_switch.get()));
     auto& to_host = links_.emplace_back(std::make_unique<Link>(

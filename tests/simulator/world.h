@@ -60,11 +60,13 @@ class World {
   void CheckSilence();
 
   static uint32_t Ip(int host) { return 0x0A000001 + static_cast<uint32_t>(host); }
+  static Mac MacOf(int host) { return {0x02, 0, 0, 0, 0, static_cast<uint8_t>(host + 1)}; }
 
   EventQueue& queue() { return queue_; }
   Random& random() { return random_; }
   Verdict& verdict() { return verdict_; }
   SimHost& host(int host) { return *hosts_[host]; }
+  Link& uplink(int host) { return *uplinks_[host]; }  // from the host to the switch
   int hosts() const { return static_cast<int>(hosts_.size()); }
   const std::vector<CheckingClient*>& clients() const { return clients_; }
 
@@ -83,6 +85,7 @@ class World {
   Verdict verdict_;
   Switch switch_;
   std::vector<std::unique_ptr<Link>> links_;
+  std::vector<Link*> uplinks_;  // by host
   std::vector<std::unique_ptr<SimHost>> hosts_;
   std::vector<std::unique_ptr<App>> apps_;
   std::vector<CheckingClient*> clients_;
