@@ -1,9 +1,8 @@
 // The three modes under load: how long input waits, and what CPU time that costs. The load comes
-// from a thread that spins on the machine's last core.
+// from a thread that spins on the machine's last core. Where it is not said otherwise idle cores
+// are kept awake (GroupOptions::idle_exit): a virtual machine's host may let a halted one wait for
+// milliseconds before it wakes.
 
-#include <sched.h>
-
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -16,7 +15,6 @@
 #include "bench/engine_figures.h"
 #include "bench/loaded_engine.h"
 #include "bench/statistics.h"
-#include "engines/runtime/cpu_relax.h"
 
 namespace farrier::bench {
 namespace {
@@ -43,35 +41,11 @@ GroupOptions OptionsOf(GroupMode mode) {
   return options;
 }
 
-// Keeps the cores but the last from falling asleep, without taking time from anybody: a virtual
-// machine's host may let a sleeping one wait for milliseconds before it wakes.
-class AwakeCores {
- public:
-  AwakeCores() {
-    const std::vector<int> cores = runtime::ReadCpuTopology("").value().allowed;
-    for (size_t i = 0; i + 1 < cores.size(); ++i) {
-      threads_.emplace_back([this, core = cores[i]] {
-        (void)runtime::SetAffinity(0, {core});
-        const sched_param none{};
-        sched_setscheduler(0, SCHED_IDLE, &none);
-        while (!stop_.load(std::memory_order_relaxed)) runtime::CpuRelax();
-      });
-    }
-  }
-  ~AwakeCores() {
-    stop_.store(true);
-    for (std::thread& thread : threads_) thread.join();
-  }
-
- private:
-  std::atomic<bool> stop_{false};
-  std::vector<std::thread> threads_;
-};
-
-LoadedGroup::Outcome RunAt(GroupMode mode, double load, bool awake = false) {
-  std::optional<AwakeCores> cores;
-  if (awake) cores.emplace();
-  LoadedGroup group(OptionsOf(mode), kEngines, kService);
+// `idle_exit`: see GroupOptions.
+LoadedGroup::Outcome RunAt(GroupMode mode, double load, std::optional<Nanoseconds> idle_exit) {
+  GroupOptions options = OptionsOf(mode);
+  options.idle_exit = idle_exit;
+  LoadedGroup group(options, kEngines, kService);
   return group.Run(kLength, [&](Nanoseconds) { return load; });
 }
 
@@ -134,14 +108,15 @@ StepBeyondOneCore MeasureStepBeyondOneCore(double target) {
 
 std::vector<Figure> CompactingFigures(int runs) {
   const double target = static_cast<double>(GroupOptions().delay_target) / runtime::kMicrosecond;
-  std::vector<double> ratio, p99, p99_awake, recovery, recovery_beyond, migrations;
+  std::vector<double> ratio, p99, ratio_any, p99_any, recovery, recovery_beyond, migrations;
   for (int run = 0; run < runs; ++run) {
-    const LoadedGroup::Outcome dedicating = RunAt(GroupMode::kDedicating, 0.1);
-    const LoadedGroup::Outcome compacting = RunAt(GroupMode::kCompacting, 0.1);
-    ratio.push_back(compacting.cpu / dedicating.cpu);
-    p99.push_back(WaitQuantile(compacting.waits, 0.99));
-    const LoadedGroup::Outcome awake = RunAt(GroupMode::kCompacting, 0.1, /*awake=*/true);
-    p99_awake.push_back(WaitQuantile(awake.waits, 0.99));
+    const LoadedGroup::Outcome dedicating = RunAt(GroupMode::kDedicating, 0.1, std::nullopt);
+    const LoadedGroup::Outcome awake = RunAt(GroupMode::kCompacting, 0.1, 0);
+    ratio.push_back(awake.cpu / dedicating.cpu);
+    p99.push_back(WaitQuantile(awake.waits, 0.99));
+    const LoadedGroup::Outcome any = RunAt(GroupMode::kCompacting, 0.1, std::nullopt);
+    ratio_any.push_back(any.cpu / dedicating.cpu);
+    p99_any.push_back(WaitQuantile(any.waits, 0.99));
 
     constexpr Nanoseconds kStep = 200 * kMillisecond;
     LoadedGroup ramp(OptionsOf(GroupMode::kCompacting), kEngines, kService);
@@ -155,8 +130,8 @@ std::vector<Figure> CompactingFigures(int runs) {
   return std::vector<Figure>{
       {"compacting_cpu_of_dedicating_at_10_percent", Median(ratio), "", "<= 0.333"},
       {"compacting_p99_us_at_10_percent", Median(p99), "us", absl::StrCat("<= ", target)},
-      {"compacting_p99_us_at_10_percent_on_awake_core", Median(p99_awake), "us",
-       absl::StrCat("<= ", target)},
+      {"compacting_any_idle_state_cpu_of_dedicating_at_10_percent", Median(ratio_any), "", ""},
+      {"compacting_any_idle_state_p99_us_at_10_percent", Median(p99_any), "us", ""},
       {"compacting_step_5_to_80_percent_recovery_ms", Median(recovery), "ms", "<= 10"},
       {"compacting_step_5_to_140_percent_p90_recovery_ms", Median(recovery_beyond), "ms", "<= 10"},
       {"compacting_step_5_to_140_percent_migrations", Median(migrations), "engines", ""}};
@@ -169,8 +144,7 @@ std::vector<Figure> LoadFigures(int runs) {
     for (const int percent : {2, 5, 10, 20, 40, 60, 80}) {
       std::vector<double> p50, p99, cpu;
       for (int run = 0; run < runs; ++run) {
-        const LoadedGroup::Outcome outcome =
-            RunAt(mode, percent / 100.0, /*awake=*/mode != GroupMode::kDedicating);
+        const LoadedGroup::Outcome outcome = RunAt(mode, percent / 100.0, 0);
         p50.push_back(WaitQuantile(outcome.waits, 0.5));
         p99.push_back(WaitQuantile(outcome.waits, 0.99));
         cpu.push_back(100 * outcome.cpu);

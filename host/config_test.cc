@@ -95,7 +95,7 @@ TEST(Config, GroupsAndPlacementsAreTaken) {
   absl::StatusOr<Config> config = ParseConfig(
       WithGroups(R"([{"name": "fast", "mode": "dedicating", "cores": "0-1,3", "threads": 2},
                      {"name": "rest", "mode": "compacting", "threadClass": "fifo",
-                      "delayTargetUs": 50, "maxSpinUs": 5}])",
+                      "delayTargetUs": 50, "maxSpinUs": 5, "idleExitUs": "20"}])",
                  R"([{"engine": 0, "group": "rest", "weight": 2}])"),
       "f.json");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -107,6 +107,8 @@ TEST(Config, GroupsAndPlacementsAreTaken) {
   EXPECT_EQ(rest.thread_class, runtime::ThreadClass::kFifo);
   EXPECT_EQ(rest.delay_target, 50 * runtime::kMicrosecond);
   EXPECT_EQ(rest.max_spin, 5 * runtime::kMicrosecond);
+  EXPECT_EQ(fast.idle_exit, std::nullopt);
+  EXPECT_EQ(rest.idle_exit, 20 * runtime::kMicrosecond);
   EXPECT_EQ(config->pony().placement(0).weight(), 2u);
 }
 
@@ -120,13 +122,16 @@ TEST(Config, GroupsThatMakeNoSenseAreRefused) {
       ErrorWithGroups(R"([{"name": "a", "mode": "fast"}, {"name": "a", "cores": "3-1"},
                           {"name": "b b", "threadClass": "rt"}, {"mode": "spreading"},
                           {"name": "c", "cpuPercent": 99, "delayTargetUs": 0,
-                           "hangLimitMs": 4294967295}])",
+                           "hangLimitMs": 4294967295, "idleExitUs": "never"},
+                          {"name": "d", "idleExitUs": "2000000"}])",
                       "[]"),
       AllOf(HasSubstr("groups[0]: mode is \"fast\", and must be"),
             HasSubstr("groups[1].name: \"a\" stands in the list already"),
             HasSubstr("groups[1]: cores: \"3-1\""), HasSubstr("groups[2].name: \"b b\" must be"),
             HasSubstr("groups[2]: threadClass is \"rt\""), HasSubstr("groups[3].name: missing"),
-            HasSubstr("groups[4]: cpuPercent is 99%, and must be 1 to 95"),
+            HasSubstr("cpuPercent is 99%, and must be 1 to 95"),
+            HasSubstr("groups[4]: idleExitUs is \"never\", and must be a number"),
+            HasSubstr("groups[5]: idleExitUs is 2000000 us, and must be 0 to 1000000"),
             HasSubstr("delayTargetUs is 0 us"), HasSubstr("hangLimitMs is 4294967295 ms")));
 }
 

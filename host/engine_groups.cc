@@ -181,6 +181,7 @@ GroupStatus EngineGroups::StatusOf(const Group& group) const {
   status.set_load(load);
   status.set_cpu_percent(percent);
   status.set_delay_us(Microseconds(delay));
+  status.set_idle_exit_why(group.report.idle_exit_why);
   return status;
 }
 

@@ -169,11 +169,13 @@ void AddGroupOptions(CLI::App& command, GroupConfig& change) {
   text("--class", &GroupConfig::set_thread_class<const std::string&>,
        "Best class to ask for: deadline, fifo, nice; best: what suits the mode", "CLASS");
   number("--cpu-percent", &GroupConfig::set_cpu_percent,
-         "Of a core, for a thread of a real-time class; 0: by mode", "P");
+         "Of a core, for a thread of class deadline", "P");
   number("--weight", &GroupConfig::set_weight, "Against other groups under class nice", "W");
   number("--delay-target-us", &GroupConfig::set_delay_target_us,
          "Compacting: longest wait of input", "T");
   number("--max-spin-us", &GroupConfig::set_max_spin_us, "Of an idle thread before it sleeps", "S");
+  text("--idle-exit-us", &GroupConfig::set_idle_exit_us<const std::string&>,
+       "While there is work no idle core takes longer to wake; 0: they stay awake; or any", "E");
   number("--poll-limit-us", &GroupConfig::set_poll_limit_us, "A longer poll is an overrun", "L");
   number("--hang-limit-ms", &GroupConfig::set_hang_limit_ms, "A longer poll is a hang", "L");
 }

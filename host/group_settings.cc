@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr char kAllCores[] = "all";
 constexpr char kBestClass[] = "best";
+constexpr char kAnyIdleState[] = "any";
 
 int Int(uint32_t value) { return static_cast<int>(std::min<uint32_t>(value, INT_MAX)); }
 
@@ -38,6 +40,7 @@ void SetGroupDefaults(GroupConfig& group) {
   if (!group.has_hang_limit_ms()) {
     group.set_hang_limit_ms(static_cast<uint32_t>(defaults.hang_limit / runtime::kMillisecond));
   }
+  if (!group.has_idle_exit_us()) group.set_idle_exit_us(kAnyIdleState);
 }
 
 absl::StatusOr<runtime::GroupOptions> GroupOptionsOf(const GroupConfig& given, uint32_t engines) {
@@ -69,6 +72,14 @@ absl::StatusOr<runtime::GroupOptions> GroupOptionsOf(const GroupConfig& given, u
                                    "\"best\""));
     }
   }
+  if (group.idle_exit_us() != kAnyIdleState) {
+    if (uint32_t us = 0; absl::SimpleAtoi(group.idle_exit_us(), &us)) {
+      options.idle_exit = us * runtime::kMicrosecond;
+    } else {
+      wrong.push_back(absl::StrCat("idleExitUs is \"", group.idle_exit_us(),
+                                   "\", and must be a number of microseconds, or \"any\""));
+    }
+  }
   if (group.has_numa_node()) options.node = Int(group.numa_node());
   options.threads = Int(group.threads());
   options.cpu_percent = Int(group.cpu_percent());
@@ -82,6 +93,7 @@ absl::StatusOr<runtime::GroupOptions> GroupOptionsOf(const GroupConfig& given, u
                                                           {"cpu_percent", "cpuPercent"},
                                                           {"delay_target", "delayTargetUs"},
                                                           {"max_spin", "maxSpinUs"},
+                                                          {"idle_exit", "idleExitUs"},
                                                           {"poll_limit", "pollLimitUs"},
                                                           {"hang_limit", "hangLimitMs"}}));
   }

@@ -102,6 +102,9 @@ std::string RenderGroup(const GroupStatus& group) {
   }
   if (settings.mode() != "dedicating") {
     set.push_back(absl::StrCat("spins up to ", settings.max_spin_us(), " us"));
+    if (settings.idle_exit_us() != "any" && !settings.idle_exit_us().empty()) {
+      set.push_back(absl::StrCat("idle cores wake within ", settings.idle_exit_us(), " us"));
+    }
   }
   set.push_back(absl::StrCat("polls up to ", settings.poll_limit_us(), " us"));
   set.push_back(absl::StrCat("hung after ", settings.hang_limit_ms(), " ms"));
@@ -118,6 +121,7 @@ std::string RenderGroup(const GroupStatus& group) {
                     Count(thread.throttled())});
   }
   absl::StrAppend(&out, Table(rows));
+  if (!group.idle_exit_why().empty()) absl::StrAppend(&out, "  ", group.idle_exit_why(), "\n");
   std::string told;
   for (const ThreadStatus& thread : group.threads()) {
     if (thread.why().empty() || thread.why() == told) continue;

@@ -92,6 +92,8 @@ TEST(Render, GroupsShowTheirSettingsAndThreads) {
   group.mutable_settings()->set_cores("0-3");
   group.mutable_settings()->set_threads(2);
   group.mutable_settings()->set_delay_target_us(150);
+  group.mutable_settings()->set_idle_exit_us("20");
+  group.set_idle_exit_why("idle cores are left as they are: EPERM");
   group.add_engines(0);
   group.add_engines(2);
   group.set_cpu_percent(40);
@@ -108,6 +110,7 @@ TEST(Render, GroupsShowTheirSettingsAndThreads) {
       RenderGroups(status),
       AllOf(HasSubstr("group fast: compacting, at most 2 threads, cores 0-3\n"),
             HasSubstr("CPU 40.0%"), HasSubstr("engines: 0 2"), HasSubstr("delay target 150 us"),
+            HasSubstr("idle cores wake within 20 us"), HasSubstr("left as they are: EPERM\n"),
             ContainsRegex("fast-0   4711   nice +0-3 +2   40.0% +0.0% +1.50 s +0 +-\n"),
             HasSubstr("fast-0 has nothing better than nice: SCHED_FIFO: EPERM")));
 }

@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<Worker>> EngineGroup::MakeWorker(const Formation&
                        .cpus = std::move(cores),
                        .node = options.node,
                        .thread_class = ThreadClassOf(options),
-                       .sleeps = options.mode != GroupMode::kDedicating,
+                       .sleeps = Sleeps(options.mode),
                        .max_spin = options.max_spin,
                        .on_wake = [this] { watchdog_->Wake(); },
                        .on_thread_start = environment_.on_thread_start,
@@ -324,6 +324,7 @@ GroupReport EngineGroup::Report() {
     worker.Run([&] { worker.Account(); }, kReportPatience).IgnoreError();
   }
   std::lock_guard<std::mutex> tables(tables_);
+  report.idle_exit_why = idle_exit_.why();
   for (const Thread* thread : threads) {
     const Worker& worker = *thread->worker;
     const WorkerFigures& figures = worker.figures();

@@ -15,6 +15,7 @@
 #include "engines/runtime/engine.h"
 #include "engines/runtime/engine_slot.h"
 #include "engines/runtime/group_options.h"
+#include "engines/runtime/idle_exit_request.h"
 #include "engines/runtime/mailbox.h"
 #include "engines/runtime/thread_meter.h"
 #include "engines/runtime/ticker.h"
@@ -83,6 +84,7 @@ struct ThreadReport {
 struct GroupReport {
   std::string name;
   GroupOptions options;
+  std::string idle_exit_why;  // what stands in the way of options.idle_exit; empty: as asked
   std::vector<ThreadReport> threads;
   std::vector<EngineReport> engines;  // in the order in which they were added
 };
@@ -158,6 +160,10 @@ class EngineGroup {
   std::vector<std::unique_ptr<Member>> members_;
   std::unique_ptr<Formation> formation_;
   std::vector<std::unique_ptr<Formation>> retired_;  // earlier ones, while engines hang there
+  // The watchdog's.
+  uint64_t sleeps_seen_ = 0;
+  Nanoseconds at_work_until_ = 0;
+  IdleExitRequest idle_exit_;
   std::unique_ptr<Ticker> watchdog_;
 };
 

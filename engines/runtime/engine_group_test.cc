@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "engines/runtime/testing/doorbell_engine.h"
@@ -33,6 +35,36 @@ TEST_P(EngineGroupTest, SleepsWhenIdleAndWakesByDoorbell) {
   }
   engine_.Ring(1);
   EXPECT_TRUE(Eventually([&] { return engine_.total == 1; }));
+}
+
+// How often this process' thread of that name has gone to sleep.
+uint64_t SleepsOf(const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string comm, line;
+    std::getline(std::ifstream(task.path() / "comm") >> std::ws, comm);
+    if (comm != name) continue;
+    std::ifstream status(task.path() / "status");
+    constexpr std::string_view kField = "voluntary_ctxt_switches:";
+    while (std::getline(status, line)) {
+      if (line.starts_with(kField)) return std::stoull(line.substr(kField.size()));
+    }
+  }
+  return 0;
+}
+
+TEST_P(EngineGroupTest, AThreadThatWakesOftenDoesNotWakeTheWatchdogEachTime) {
+  ASSERT_TRUE(group_->Add(engine_, *mailbox_, "engine").ok());
+  constexpr int kRings = 300;
+  ASSERT_TRUE(Eventually([] { return SleepsOf("group-watch") > 0; }));
+  const uint64_t sleeps = SleepsOf("group-watch");
+  const Nanoseconds begin = clock_.Now();
+  for (int i = 1; i <= kRings; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    engine_.Ring(1);
+    ASSERT_TRUE(Eventually([&] { return engine_.total == i; }));
+  }
+  const auto ticks = static_cast<uint64_t>((clock_.Now() - begin) / (10 * kMillisecond));
+  EXPECT_LE(SleepsOf("group-watch") - sleeps, 2 * ticks + 10);
 }
 
 TEST_P(EngineGroupTest, WakesAtTheEnginesDeadline) {

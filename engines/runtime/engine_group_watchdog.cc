@@ -17,6 +17,10 @@ namespace {
 
 constexpr Nanoseconds kTellOverrunsEvery = kSecond;
 
+// For how long after the last thread woke the group counts as at work: long enough that a thread
+// which wakes now and then need not wake the watchdog each time.
+constexpr Nanoseconds kAtWorkFor = 250 * kMillisecond;
+
 double Milliseconds(Nanoseconds time) { return static_cast<double>(time) / kMillisecond; }
 
 // CPU time of another thread.
@@ -26,9 +30,9 @@ Nanoseconds CpuTime(clockid_t clock) {
   return time.tv_sec * kSecond + time.tv_nsec;
 }
 
-// Whether the thread sleeps, rather than runs or waits for a CPU: proc(5), the state in
+// Whether a thread sleeps, rather than runs or waits for a CPU: proc(5), the state in
 // /proc/.../stat, behind the name in parentheses.
-bool Sleeps(pid_t tid) {
+bool IsAsleep(pid_t tid) {
   std::ifstream stat(absl::StrCat("/proc/self/task/", tid, "/stat"));
   std::string line;
   std::getline(stat, line);
@@ -38,22 +42,29 @@ bool Sleeps(pid_t tid) {
 
 }  // namespace
 
-// False: all threads sleep, and nothing happens before one wakes.
+// False: all threads have long slept, and nothing happens before one wakes.
 bool EngineGroup::Inspect() {
   std::lock_guard<std::mutex> tables(tables_);
   const Nanoseconds now = environment_.clock->Now();
   bool any_awake = false;
+  uint64_t sleeps = 0;
   const auto inspect = [&](Formation& formation) {
     // Rescue may add threads.
     for (size_t i = 0; i < formation.threads.size(); ++i) {
-      any_awake |= !formation.threads[i]->worker->figures().asleep.load();
+      const WorkerFigures& figures = formation.threads[i]->worker->figures();
+      any_awake |= !figures.asleep.load();
+      sleeps += figures.sleeps.load();
       InspectThread(formation, *formation.threads[i], now);
     }
   };
   for (const std::unique_ptr<Formation>& formation : retired_) inspect(*formation);
   if (formation_ != nullptr) inspect(*formation_);
   for (const std::unique_ptr<Member>& member : members_) InspectEngine(*member, now);
-  return any_awake;
+  if (any_awake || std::exchange(sleeps_seen_, sleeps) != sleeps) at_work_until_ = now + kAtWorkFor;
+  const bool at_work = now < at_work_until_;
+  const bool keep = at_work && formation_ != nullptr && Sleeps(formation_->options.mode);
+  idle_exit_.Set(keep ? formation_->options.idle_exit : std::nullopt);
+  return at_work;
 }
 
 void EngineGroup::InspectThread(Formation& formation, Thread& thread, Nanoseconds now) {
@@ -66,7 +77,7 @@ void EngineGroup::InspectThread(Formation& formation, Thread& thread, Nanosecond
   ThreadClassRequest request = worker.options().thread_class;
   request.best = std::min(request.best, ThreadClass::kFifo);
   if (thread.grant.obtained == ThreadClass::kDeadline &&
-      thread.lost.Check(now, cpu, [&] { return Sleeps(worker.tid()); })) {
+      thread.lost.Check(now, cpu, [&] { return IsAsleep(worker.tid()); })) {
     thread.grant = SetThreadClass(worker.tid(), request);
     thread.grant.why = "SCHED_DEADLINE: the kernel did not run the thread any more";
   }
@@ -82,7 +93,7 @@ void EngineGroup::InspectThread(Formation& formation, Thread& thread, Nanosecond
   }
   const PollGuard::Reading reading = worker.guard().Read();
   const StuckDetector::Verdict verdict =
-      thread.stuck.Check(now, reading, cpu, [&] { return Sleeps(worker.tid()); });
+      thread.stuck.Check(now, reading, cpu, [&] { return IsAsleep(worker.tid()); });
   if (verdict == StuckDetector::Verdict::kFine) return;
   std::vector<EngineSlot*> others;
   if (!worker.Quarantine(reading, others)) return;

@@ -52,6 +52,7 @@ absl::Status Validate(const GroupOptions& options) {
   range("weight", options.weight, 1, 8000, "");
   range("delay_target", options.delay_target / kMicrosecond, 1, 1'000'000, " us");
   range("max_spin", options.max_spin / kMicrosecond, 0, 10'000, " us");
+  range("idle_exit", options.idle_exit.value_or(0) / kMicrosecond, 0, 1'000'000, " us");
   range("poll_limit", options.poll_limit / kMicrosecond, 10, 10'000'000, " us");
   range("hang_limit", options.hang_limit / kMillisecond, 20, 60'000, " ms");
   if (options.mode == GroupMode::kDedicating && options.thread_class &&

@@ -17,6 +17,7 @@ enum class GroupMode : uint8_t {
   kCompacting,  // as few threads as keep input from waiting longer than the target
 };
 std::string_view ToString(GroupMode mode);  // "dedicating", ...
+inline bool Sleeps(GroupMode mode) { return mode != GroupMode::kDedicating; }
 std::optional<GroupMode> GroupModeFromString(std::string_view text);
 
 struct GroupOptions {
@@ -38,6 +39,9 @@ struct GroupOptions {
   Nanoseconds delay_target = 200 * kMicrosecond;  // compacting
   // Of an idle thread before it sleeps, at most: about what sleeping and being woken costs.
   Nanoseconds max_spin = 10 * kMicrosecond;
+  // Where threads sleep, while there is work: no core of this machine falls into an idle state that
+  // takes longer to leave (IdleExitRequest); none: any will do. 0 keeps idle cores awake.
+  std::optional<Nanoseconds> idle_exit;
   Nanoseconds poll_limit = 2 * kMillisecond;    // a longer poll is counted as an overrun
   Nanoseconds hang_limit = 200 * kMillisecond;  // a longer one is a hang: neighbours are moved away
 };

@@ -48,18 +48,27 @@ class StuckDetector {
 class LostThreadDetector {
  public:
   // Looked at about every 10 ms, with the thread's CPU time so far. `asleep` as above, asked only
-  // of a thread that has not run.
+  // now and then, of a thread that has not run.
   bool Check(Nanoseconds now, Nanoseconds cpu, absl::FunctionRef<bool()> asleep) {
-    if (cpu != cpu_ || asleep()) {
+    if (cpu != cpu_) {
       cpu_ = cpu;
-      since_ = now;
+      next_look_ = now + kLimit;
+      ready_since_ = kNever;
     }
-    return now - since_ >= kLimit;
+    if (now < next_look_) return false;
+    next_look_ = now + kLimit;
+    if (asleep()) {
+      ready_since_ = kNever;
+    } else if (ready_since_ == kNever) {
+      ready_since_ = now;
+    }
+    return ready_since_ != kNever && now - ready_since_ >= kLimit;
   }
 
  private:
   static constexpr Nanoseconds kLimit = 50 * kMillisecond;
-  Nanoseconds since_ = kNever;
+  Nanoseconds next_look_ = 0;
+  Nanoseconds ready_since_ = kNever;  // at two looks without having run between them
   Nanoseconds cpu_ = -1;
 };
 
