@@ -1,5 +1,7 @@
 #include "engines/elements/from_port.h"
 
+#include "absl/cleanup/cleanup.h"
+
 namespace farrier::elements {
 
 size_t FromPort::Receive(runtime::Nanoseconds now, size_t most) {
@@ -7,6 +9,8 @@ size_t FromPort::Receive(runtime::Nanoseconds now, size_t most) {
   const size_t n = port_->RxBurst(asked);
   left_over_since_ = runtime::kNever;
   if (n == 0) return 0;
+  // Also if an element throws: the port outlives the engine.
+  const absl::Cleanup give_back = [&] { port_->Release(asked.first(n)); };
   if (n == most) {
     // There may be more, which came no earlier than the last. A card without a clock says 0.
     const runtime::Nanoseconds arrival = packets_[n - 1].rx.arrival;
@@ -20,7 +24,6 @@ size_t FromPort::Receive(runtime::Nanoseconds now, size_t most) {
   const Batch batch = std::span(batch_).first(n);
   received_.Add(batch);
   Emit(now, batch);
-  port_->Release(asked.first(n));
   return n;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/cleanup/cleanup.h"
 #include "engines/elements/pipeline.h"
 
 namespace farrier::elements {
@@ -31,6 +32,10 @@ absl::StatusOr<std::unique_ptr<PacketEngine>> PacketEngine::Create(
 
 int PacketEngine::Poll(runtime::Nanoseconds now, int budget) {
   const auto most = static_cast<size_t>(std::max(budget, 0));
+  // Also if an element throws: the ports outlive the engine.
+  const absl::Cleanup end_poll = [this] {
+    for (ToPort* to : graph_.to) to->EndPoll();
+  };
   // What was held goes ahead of what comes.
   const size_t served =
       Share(graph_.holding, first_holding_, most,
@@ -38,7 +43,6 @@ int PacketEngine::Poll(runtime::Nanoseconds now, int budget) {
   const size_t received = Share(graph_.from, first_from_, most, [now](FromPort& from, size_t left) {
     return from.Receive(now, std::min(left, kMaxBatch));
   });
-  for (ToPort* to : graph_.to) to->EndPoll();
   return static_cast<int>(served + received);
 }
 

@@ -94,6 +94,26 @@ TEST(PacketEngine, SharesItsBudgetAmongPorts) {
   EXPECT_EQ(b.waiting(), 100u - 32);
 }
 
+// The group drops it then, but its ports live on: what they lent must not be lost to their pools.
+TEST(PacketEngine, GivesEverythingBackAlsoWhenItThrows) {
+  FakePort in, copies, broken;
+  auto engine = MakeEngine(R"({"elements": [
+      {"name": "in", "fromPort": {"port": "in", "output": "tap"}},
+      {"name": "tap", "tap": {"every": 2, "copies": "copies", "output": "out"}},
+      {"name": "copies", "toPort": {"port": "copies"}},
+      {"name": "out", "toPort": {"port": "broken"}},
+      {"name": "in2", "fromPort": {"port": "copies", "output": "drop"}},
+      {"name": "in3", "fromPort": {"port": "broken", "output": "drop"}},
+      {"name": "drop", "discard": {}}]})",
+                           {{"in", &in}, {"copies", &copies}, {"broken", &broken}});
+  for (const Bytes& frame : Frames(0, 8)) in.Arrive(frame);
+  broken.broken = true;
+  EXPECT_THROW(engine->Poll(1, 16), std::runtime_error);
+  EXPECT_EQ(in.lent(), 0) << "received";
+  EXPECT_EQ(copies.lent(), 0) << "borrowed";
+  EXPECT_EQ(copies.TakeSent().size(), 4u) << "what was complete has left";
+}
+
 TEST(PacketEngine, SleepsOnThePortsEventsAndNotWhenSomethingHasArrived) {
   FakePort port;
   port.event_fds = {7, 8};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 
 namespace farrier::elements::testing {
 
@@ -39,6 +40,7 @@ void FakePort::Release(std::span<runtime::Packet> packets) {
 }
 
 size_t FakePort::Reserve(std::span<runtime::Packet> out) {
+  if (broken) throw std::runtime_error("a broken port");
   const size_t n = std::min(out.size(), room - std::min(room, reserved_));
   for (size_t i = 0; i < n; ++i) {
     auto* buffer = new uint8_t[capacity];

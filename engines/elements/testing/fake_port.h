@@ -37,6 +37,7 @@ class FakePort final : public runtime::PacketPort {
   // The frames of `sent`, which is cleared.
   std::vector<Bytes> TakeSent();
 
+  bool broken = false;       // Reserve throws
   size_t room = SIZE_MAX;    // packets that can still be sent
   uint32_t capacity = 1514;  // of a reserved packet
   std::vector<int> event_fds;
