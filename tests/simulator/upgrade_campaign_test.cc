@@ -142,7 +142,7 @@ TEST(DreadfulNetwork, EveryConnectIsAnsweredDuringUpgrades) {
     world.Run(kLimit, [&] {
       return world.clients().size() == kHosts * 7 && mesh.done(world) && Upgraded(world, planned);
     });
-    world.CheckSilence();
+    world.CheckSilence(15 * kSecond);
     world.CheckCards();
     mesh.CheckUnharmed(world);
     return world.verdict().first();

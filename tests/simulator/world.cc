@@ -102,8 +102,8 @@ void World::CheckCards() {
   }
 }
 
-void World::CheckSilence() {
-  RunFor(3 * kSecond);  // longer than what has been lost last may take to be sent again
+void World::CheckSilence(Nanoseconds settle) {
+  RunFor(settle);
   const uint64_t before = links().frames;
   RunFor(200 * kMillisecond);
   const uint64_t more = links().frames - before;

@@ -55,9 +55,10 @@ class World {
   // What must hold of every card and port at the end of whatever happened.
   void CheckCards();
 
-  // Nothing is to be sent any more: lets the world go on and fails if it does not fall silent, or
-  // if a group has not become what it was to be.
-  void CheckSilence();
+  // Nothing is to be sent any more: lets the world go on and fails if it does not fall silent after
+  // `settle`, longer than what has been lost last may take to be sent again, or if a group has not
+  // become what it was to be.
+  void CheckSilence(Nanoseconds settle = 3 * kSecond);
 
   static uint32_t Ip(int host) { return 0x0A000001 + static_cast<uint32_t>(host); }
   static Mac MacOf(int host) { return {0x02, 0, 0, 0, 0, static_cast<uint8_t>(host + 1)}; }
