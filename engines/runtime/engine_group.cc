@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engines/runtime/engine_group_parts.h"
+#include "engines/runtime/placement.h"
 
 namespace farrier::runtime {
 namespace {
@@ -153,27 +154,13 @@ absl::Status EngineGroup::Add(Engine& engine, Mailbox& mailbox, std::string name
   }
   auto member = std::make_unique<Member>(std::move(name), engine, mailbox, weight);
   std::lock_guard<std::mutex> tables(tables_);
-  Worker* worker = nullptr;
-  if (formation_->options.mode == GroupMode::kSpreading) {
-    absl::StatusOr<Worker*> own = OwnThread();
-    if (!own.ok()) return own.status();
-    worker = *own;
-  } else {
-    worker = &Place(*formation_, members_.size());
-  }
+  absl::StatusOr<Worker*> worker = Place(*formation_);
+  if (!worker.ok()) return worker.status();
   mailbox.Open();
   members_.push_back(std::move(member));
-  worker->Push(members_.back()->slot);
+  (*worker)->Push(members_.back()->slot);
   watchdog_->Wake();
   return absl::OkStatus();
-}
-
-// Spreading: a thread without an engine.
-absl::StatusOr<Worker*> EngineGroup::OwnThread() {
-  for (const std::unique_ptr<Thread>& thread : formation_->threads) {
-    if (!InUse(*thread)) return thread->worker.get();
-  }
-  return AddThread(*formation_, formation_->cores);
 }
 
 // Whether an engine was handed to the thread last.
@@ -183,23 +170,18 @@ bool EngineGroup::InUse(const Thread& thread) const {
   });
 }
 
-// Where the engine that was added as the `index`th goes: to the thread with the least weight on it,
-// or where the mode has all of them at first.
-Worker& EngineGroup::Place(const Formation& formation, size_t index) const {
-  const std::vector<std::unique_ptr<Thread>>& threads = formation.threads;
-  if (formation.options.mode == GroupMode::kSpreading) return *threads[index]->worker;
-  std::vector<int64_t> weights(threads.size());
-  size_t best = threads.size();
-  for (size_t i = 0; i < threads.size(); ++i) {
-    if (threads[i]->worker->quarantined()) continue;
-    if (formation.options.mode == GroupMode::kDedicating) {
-      for (const std::unique_ptr<Member>& member : members_) {
-        if (member->slot.worker == threads[i]->worker.get()) weights[i] += member->weight;
-      }
+// A thread of the formation for an engine, made if need be.
+absl::StatusOr<Worker*> EngineGroup::Place(Formation& formation) {
+  std::vector<ThreadPlace> places;
+  for (const std::unique_ptr<Thread>& thread : formation.threads) {
+    ThreadPlace& place = places.emplace_back(ThreadPlace{.stuck = thread->worker->quarantined()});
+    for (const std::unique_ptr<Member>& member : members_) {
+      if (member->slot.worker == thread->worker.get()) place.weight += member->weight;
     }
-    if (best == threads.size() || weights[i] < weights[best]) best = i;
   }
-  return *threads[best == threads.size() ? 0 : best]->worker;
+  const size_t index = PlaceEngine(formation.options.mode, places);
+  if (index == places.size()) return AddThread(formation, formation.cores);
+  return formation.threads[index]->worker.get();
 }
 
 EngineGroup::Member* EngineGroup::Find(const Engine& engine) const {
@@ -270,15 +252,19 @@ absl::Status EngineGroup::Reconfigure(GroupOptions options) {
   }
   watchdog_->Wake();
   absl::Status result = absl::OkStatus();
-  for (size_t i = 0; i < members_.size(); ++i) {
-    EngineSlot& slot = members_[i]->slot;
+  for (const std::unique_ptr<Member>& member : members_) {
+    EngineSlot& slot = member->slot;
     if (slot.condition.load() != EngineCondition::kRunning) continue;
-    Worker& to = [&]() -> Worker& {
+    const absl::StatusOr<Worker*> to = [&] {
       std::lock_guard<std::mutex> tables(tables_);
-      return Place(*formation_, i);
+      return Place(*formation_);
     }();
-    const absl::Status moved =
-        slot.mailbox.Run([&] { slot.worker.load()->Send(slot, to); }, environment_.control_timeout);
+    if (!to.ok()) {
+      result = to.status();
+      continue;
+    }
+    const absl::Status moved = slot.mailbox.Run([&] { slot.worker.load()->Send(slot, **to); },
+                                                environment_.control_timeout);
     if (!moved.ok() && slot.condition.load() == EngineCondition::kRunning) {
       result = absl::DeadlineExceededError(
           absl::StrCat("engine ", slot.name, " stays on its old thread, which does not answer"));

@@ -131,7 +131,6 @@ class EngineGroup {
   absl::StatusOr<std::unique_ptr<Formation>> Form(const GroupOptions& options);
   void End(std::unique_ptr<Formation> formation);
   void EndRetired();
-  absl::StatusOr<Worker*> OwnThread();
   Member* Find(const Engine& engine) const;
   absl::Status TakeOut(Member& member);
   static EngineReport ReportOf(const EngineSlot& slot);
@@ -140,7 +139,7 @@ class EngineGroup {
   absl::StatusOr<std::unique_ptr<Worker>> MakeWorker(const Formation& formation,
                                                      std::vector<int> cores);
   absl::StatusOr<Worker*> AddThread(Formation& formation, std::vector<int> cores);
-  Worker& Place(const Formation& formation, size_t index) const;
+  absl::StatusOr<Worker*> Place(Formation& formation);
   bool InUse(const Thread& thread) const;
 
   // The watchdog's thread, under tables_.

@@ -120,8 +120,8 @@ void EngineGroup::Rescue(Formation& formation, const Thread& from,
   if (engines.empty()) return;
   Worker* to = nullptr;
   if (formation.options.mode == GroupMode::kCompacting) {
-    Worker& place = Place(formation, 0);
-    if (!place.quarantined()) to = &place;
+    const absl::StatusOr<Worker*> place = Place(formation);
+    if (place.ok() && !(*place)->quarantined()) to = *place;
   }
   if (to == nullptr) {
     absl::StatusOr<Worker*> own = AddThread(formation, from.worker->options().cpus);

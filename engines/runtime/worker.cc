@@ -168,28 +168,19 @@ void Worker::Sleep() {
 }
 
 bool Worker::Quarantine(const PollGuard::Reading& reading, std::vector<EngineSlot*>& others) {
-  if (!loop_.guard().Raise(reading)) return false;
-  core_.figures().quarantined.store(true);
-  others = loop_.Seize(*reading.slot);
-  reading.slot->condition.store(EngineCondition::kHung);
-  reading.slot->mailbox.Close();
-  loop_.guard().Release(/*seized=*/true);
+  if (!core_.Quarantine(reading, others)) return false;
   SetThreadClass(tid_, {.best = ThreadClass::kNice, .nice = 19});
   return true;
 }
 
-// The engine that this thread was stuck in has come out, and is the only one left here.
+// The engine that this thread was stuck in has come out.
 void Worker::OnSeized() {
   // Not to SCHED_DEADLINE again: Linux (6.18) never runs a thread any more that left that class
   // while it was throttled and came back.
   ThreadClassRequest request = options_.thread_class;
   request.best = std::min(request.best, ThreadClass::kFifo);
   SetThreadClass(0, request);
-  core_.figures().quarantined.store(false);
-  for (EngineSlot* slot : loop_.engines()) {
-    slot->condition.store(EngineCondition::kRunning);
-    slot->mailbox.Open();
-  }
+  core_.EndQuarantine();
 }
 
 }  // namespace farrier::runtime

@@ -36,6 +36,24 @@ void WorkerCore::MoveEngines(Nanoseconds now,
   Publish();
 }
 
+bool WorkerCore::Quarantine(const PollGuard::Reading& reading, std::vector<EngineSlot*>& others) {
+  if (!loop_.guard().Raise(reading)) return false;
+  figures_.quarantined.store(true);
+  others = loop_.Seize(*reading.slot);
+  reading.slot->condition.store(EngineCondition::kHung);
+  reading.slot->mailbox.Close();
+  loop_.guard().Release(/*seized=*/true);
+  return true;
+}
+
+void WorkerCore::EndQuarantine() {
+  figures_.quarantined.store(false);
+  for (EngineSlot* slot : loop_.engines()) {
+    slot->condition.store(EngineCondition::kRunning);
+    slot->mailbox.Open();
+  }
+}
+
 void WorkerCore::Account(Nanoseconds now) {
   loop_.Account(now);
   Publish();

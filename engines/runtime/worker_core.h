@@ -51,6 +51,13 @@ class WorkerCore {
   void Account(Nanoseconds now);
   void Publish();
 
+  // On the watchdog's thread: this one has been in `reading` too long. Takes its other engines away
+  // and says of the one that it hangs. False: it has come out.
+  bool Quarantine(const PollGuard::Reading& reading, std::vector<EngineSlot*>& others);
+  // After a Round: the engine that this thread was quarantined in has come out, and is the only one
+  // left here. The guard's TakeSeized says so.
+  void EndQuarantine();
+
   PollLoop& loop() { return loop_; }
   WorkerFigures& figures() { return figures_; }
   const WorkerFigures& figures() const { return figures_; }

@@ -17,6 +17,7 @@ SimEngine::SimEngine(EventQueue& queue, Random random, const ThreadTimes& times,
 
 int SimEngine::Poll(Nanoseconds now, int budget) {
   SimThread* const thread = SimThread::running();
+  if (thread != nullptr && thread->ending()) return 0;
   if (thread == nullptr || thread != thread_) {
     hooks_.fail("an engine is polled by a thread that does not have it");
     return 0;
@@ -26,6 +27,11 @@ int SimEngine::Poll(Nanoseconds now, int budget) {
   }
   polled_by_ = thread;
   if (hooks_.before_poll) hooks_.before_poll();
+  if (long_poll_) {
+    polled_until_ = thread->cpu().Now() + long_poll_->time;
+    if (!thread->Stay(*long_poll_)) return 0;
+    long_poll_.reset();
+  }
   const int inputs = engine_.Poll(now, budget);
   Nanoseconds cost = times_.poll_cost + inputs * times_.input_cost;
   cost += random_.Uniform(0, cost);

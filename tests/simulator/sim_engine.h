@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,11 @@ class SimEngine final : public runtime::Engine {
   // The fds among those it waits for that are readable.
   std::vector<int> ReadableFds() const;
 
+  // Its next poll is to be that long.
+  void Stay(const LongPoll& poll) { long_poll_ = poll; }
+  // From Stay until the end of that poll.
+  bool stays() const { return long_poll_.has_value(); }
+
   runtime::Engine& engine() { return engine_; }
 
   // Engine.
@@ -60,6 +66,7 @@ class SimEngine final : public runtime::Engine {
   const SimThread* polled_by_ = nullptr;
   Nanoseconds polled_until_ = 0;
   Nanoseconds wanted_;
+  std::optional<LongPoll> long_poll_;
   std::vector<int> fds_;  // that it waits for; empty while it is polled
 };
 

@@ -1,10 +1,10 @@
 #include "tests/simulator/sim_group.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engines/runtime/placement.h"
 
 namespace farrier::sim {
 
@@ -16,6 +16,7 @@ using runtime::GroupOptions;
 namespace {
 
 constexpr size_t kCores = 4;  // threads of a group that does not say how many
+constexpr Nanoseconds kInspectEvery = 10 * kMillisecond;  // as EngineGroup's watchdog
 
 }  // namespace
 
@@ -49,7 +50,8 @@ SimGroup::SimGroup(EventQueue& queue, Random random, const SimGroupOptions& opti
       options_(options),
       fail_(std::move(fail)),
       control_(queue, [this] { StepControl(); }),
-      watch_(queue, [this] { CheckForgotten(); }) {
+      watch_(queue, [this] { CheckForgotten(); }),
+      watchdog_(queue, [this] { Inspect(); }) {
   formation_ = Form(options.group);
 }
 
@@ -75,10 +77,16 @@ SimThread& SimGroup::AddThread(Formation& formation) {
                          .sleeps = options.mode != GroupMode::kDedicating,
                          .max_spin = options.max_spin,
                          .poll_limit = options.poll_limit,
-                         .hand_on = [this, &formation](EngineSlot& slot, size_t peer) {
-                           const Nanoseconds now = SimThread::running()->cpu().Now();
-                           Send(MemberOf(slot), *formation.threads[peer], now);
-                         }}));
+                         .hand_on =
+                             [this, &formation](EngineSlot& slot, size_t peer) {
+                               const Nanoseconds now = SimThread::running()->cpu().Now();
+                               Send(MemberOf(slot), *formation.threads[peer], now);
+                             },
+                         .may_stay =
+                             [this](const EngineSlot& slot) {
+                               return watchdog_.pending() && MemberOf(slot).sim.stays();
+                             },
+                         .hang_limit = options.hang_limit}));
   return *formation.threads.back();
 }
 
@@ -97,22 +105,18 @@ std::unique_ptr<SimGroup::Formation> SimGroup::Form(const GroupOptions& options)
   return formation;
 }
 
-// Where an engine goes at first. As EngineGroup::Place.
+// A thread for an engine, made if need be. As EngineGroup::Place.
 SimThread& SimGroup::Place() {
-  std::vector<std::unique_ptr<SimThread>>& threads = formation_->threads;
-  if (formation_->options.mode == GroupMode::kCompacting) return *threads[0];
-  SimThread* best = nullptr;
-  int64_t least = std::numeric_limits<int64_t>::max();
-  for (const std::unique_ptr<SimThread>& thread : threads) {
-    int64_t weight = 0;
+  std::vector<runtime::ThreadPlace> places;
+  for (const std::unique_ptr<SimThread>& thread : formation_->threads) {
+    runtime::ThreadPlace& place = places.emplace_back();
+    place.stuck = thread->quarantined();
     for (const std::unique_ptr<Member>& member : members_) {
-      if (member->thread == thread.get()) weight += member->weight;
+      if (member->thread == thread.get()) place.weight += member->weight;
     }
-    if (weight < least) best = thread.get();
-    least = std::min(least, weight);
   }
-  const bool spreading = formation_->options.mode == GroupMode::kSpreading;
-  return spreading && least > 0 ? AddThread(*formation_) : *best;
+  const size_t index = runtime::PlaceEngine(formation_->options.mode, places);
+  return index == places.size() ? AddThread(*formation_) : *formation_->threads[index];
 }
 
 // ---- Engines.
@@ -148,6 +152,10 @@ void SimGroup::Send(Member& member, SimThread& to, Nanoseconds when) {
     member.thread->Take(member.slot);
     ++migrations_;
   }
+  Hand(member, to, when);
+}
+
+void SimGroup::Hand(Member& member, SimThread& to, Nanoseconds when) {
   member.sim.set_thread(nullptr);
   member.thread = &to;
   member.arrived = false;
@@ -171,6 +179,36 @@ void SimGroup::Remove(const Engine& engine) {
   }
   std::erase(to_move_, &engine);
   std::erase_if(members_, [&](const auto& each) { return each.get() == member; });
+}
+
+void SimGroup::Stay(const Engine& engine, const LongPoll& poll) {
+  Find(engine)->sim.Stay(poll);
+  watchdog_.SetNoLaterThan(queue_.Now() + kInspectEvery);
+  Wake(engine);
+}
+
+// As EngineGroup::Inspect.
+void SimGroup::Inspect() {
+  // Rescue may add threads.
+  for (size_t i = 0; i < formation_->threads.size(); ++i) {
+    SimThread& thread = *formation_->threads[i];
+    std::vector<EngineSlot*> others;
+    if (thread.quarantined()) {
+      others = thread.TakePushed();
+    } else if (thread.Quarantine(others)) {
+      ++quarantines_;
+    }
+    Rescue(others);
+  }
+  watchdog_.Set(queue_.Now() + kInspectEvery);
+}
+
+// As EngineGroup::Rescue.
+void SimGroup::Rescue(const std::vector<EngineSlot*>& slots) {
+  if (slots.empty()) return;
+  SimThread* to = formation_->options.mode == GroupMode::kCompacting ? &Place() : nullptr;
+  if (to == nullptr || to->quarantined()) to = &AddThread(*formation_);
+  for (EngineSlot* slot : slots) Hand(MemberOf(*slot), *to, queue_.Now());
 }
 
 void SimGroup::Wake(const Engine& engine) {
@@ -282,7 +320,9 @@ void SimGroup::CheckForgotten() {
     fail_(absl::StrCat(what, " for ", waits / kMicrosecond, " us"));
   };
   for (const std::unique_ptr<Member>& member : members_) {
-    check(member->sim.wanted(), "an engine that has something to do is not polled");
+    // Until it has come out there is nothing to be said of its input.
+    const Nanoseconds since = member->sim.stays() ? queue_.Now() : member->sim.wanted();
+    check(since, "an engine that has something to do is not polled");
   }
   check(posted_to_ == nullptr ? kNever : posted_at_, "a mailbox is not looked into");
 }

@@ -50,6 +50,11 @@ class SimGroup {
   void Remove(const runtime::Engine& engine);
   bool Has(const runtime::Engine& engine) const { return Find(engine) != nullptr; }
 
+  // The engine's next poll takes that long; soon. From then on there is a watchdog, as EngineGroup
+  // has one, but for what it does about real-time classes, which there are none of. Until the
+  // engine has come out the group is not to be formed anew, nor an engine of that thread removed.
+  void Stay(const runtime::Engine& engine, const LongPoll& poll);
+
   // A packet has been delivered to the engine's port, or control has done something to it.
   void Wake(const runtime::Engine& engine);
   // Looks whether fds that engines sleep on have become readable.
@@ -75,6 +80,7 @@ class SimGroup {
   Nanoseconds CpuTime() const;  // of all threads that there have been
   uint64_t migrations() const { return migrations_; }
   uint64_t reconfigurations() const { return reconfigurations_; }
+  uint64_t quarantines() const { return quarantines_; }  // of threads stuck in an engine
   // A number that two runs share only if they went the same way.
   uint64_t Digest() const;
 
@@ -93,6 +99,10 @@ class SimGroup {
   SimThread& Place();
   // The engine goes to `to`, from the thread that has it, if any, at `when`.
   void Send(Member& member, SimThread& to, Nanoseconds when);
+  // It goes to `to`; no thread has it.
+  void Hand(Member& member, SimThread& to, Nanoseconds when);
+  void Inspect();
+  void Rescue(const std::vector<runtime::EngineSlot*>& slots);
   void TakeFromItsThread(Member& member);
   void ForEachThread(absl::FunctionRef<void(SimThread&)> what) const;
   void StepControl();
@@ -123,8 +133,10 @@ class SimGroup {
   const absl::FunctionRef<void()> move_closure_{move_};
   uint64_t migrations_ = 0;
   uint64_t reconfigurations_ = 0;
+  uint64_t quarantines_ = 0;
   Timer control_;
   Timer watch_;
+  Timer watchdog_;
 };
 
 }  // namespace farrier::sim

@@ -51,10 +51,18 @@ SimThread::SimThread(EventQueue& queue, Random random, Options options)
       cpu_(queue),
       core_({.cycles = &cpu_, .meter = &cpu_, .poll_limit = options_.poll_limit}, options_.sleeps,
             options_.max_spin),
+      stuck_(options_.hang_limit),
       timer_(queue, [this] { Step(); }) {
   core_.loop().Begin(queue_.Now());
   state_ = State::kRounds;
   timer_.Set(queue_.Now() + random_.Uniform(kMicrosecond, options_.times.slowest_wake));
+}
+
+SimThread::~SimThread() {
+  if (round_ == nullptr) return;
+  ending_ = true;
+  core_.StopMoving();
+  GoOn();
 }
 
 void SimThread::Push(EngineSlot& slot) {
@@ -123,14 +131,52 @@ void SimThread::Step() {
     case State::kResting:
       cpu_.StopSpin();
       break;
+    case State::kInPoll:
+      return GoOn();
     case State::kRounds:
       break;
   }
   Round();
 }
 
-// As Worker::Loop.
 void SimThread::Round() {
+  const auto may_stay = [this](EngineSlot* slot) { return options_.may_stay(*slot); };
+  const std::vector<EngineSlot*>& engines = core_.loop().engines();
+  if (std::none_of(engines.begin(), engines.end(), may_stay) &&
+      std::none_of(pushed_.begin(), pushed_.end(), may_stay)) {
+    return WholeRound();
+  }
+  round_ = std::make_unique<Aside>([this] { WholeRound(); });
+  GoOn();
+}
+
+void SimThread::GoOn() {
+  round_->Resume();
+  if (round_->ended()) round_.reset();
+}
+
+bool SimThread::Stay(const LongPoll& poll) {
+  state_ = State::kInPoll;
+  sleeps_in_poll_ = poll.how == LongPoll::How::kSleeps;
+  if (sleeps_in_poll_) cpu_.Block();
+  if (poll.how == LongPoll::How::kComputes) cpu_.Spin();
+  timer_.Set(cpu_.Now() + poll.time);
+  running_ = nullptr;
+  round_->Pause();
+  running_ = this;
+  cpu_.StopSpin();
+  return !ending_;
+}
+
+bool SimThread::Quarantine(std::vector<EngineSlot*>& others) {
+  const runtime::PollGuard::Reading reading = core_.loop().guard().Read();
+  const runtime::StuckDetector::Verdict verdict =
+      stuck_.Check(queue_.Now(), reading, cpu_.CpuTime(), [this] { return sleeps_in_poll_; });
+  return verdict != runtime::StuckDetector::Verdict::kFine && core_.Quarantine(reading, others);
+}
+
+// As Worker::Loop.
+void SimThread::WholeRound() {
   const Nanoseconds now = queue_.Now();
   state_ = State::kRounds;
   mail_ = false;
@@ -140,6 +186,7 @@ void SimThread::Round() {
   for (EngineSlot* slot : std::exchange(pushed_, {})) core_.loop().Adopt(*slot, now);
   core_.Publish();
   const WorkerCore::Next next = core_.Round(now, /*busy=*/false, options_.hand_on);
+  if (core_.loop().guard().TakeSeized()) core_.EndQuarantine();
   running_ = nullptr;
   state_ = next == WorkerCore::Next::kRound  ? State::kRounds
            : next == WorkerCore::Next::kRest ? State::kToRest

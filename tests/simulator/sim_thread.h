@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "engines/runtime/clock.h"
 #include "engines/runtime/engine_slot.h"
 #include "engines/runtime/fd_waiter.h"
+#include "engines/runtime/stuck_detector.h"
 #include "engines/runtime/thread_meter.h"
 #include "engines/runtime/worker_core.h"
+#include "tests/simulator/aside.h"
 #include "tests/simulator/event_queue.h"
 #include "tests/simulator/random.h"
 
@@ -54,6 +58,13 @@ class VirtualCpu final : public runtime::Clock, public runtime::ThreadMeter {
   uint64_t blocks_ = 0;
 };
 
+// A poll in which a thread stays, so that others see it there.
+struct LongPoll {
+  enum class How : uint8_t { kComputes, kSleeps, kWaitsForItsCore };
+  How how;
+  Nanoseconds time;
+};
+
 // A thread of a group on virtual time. It does what runtime::Worker does, in the same order, with
 // the same parts: rounds, rest, sleep. Rounds of an idle thread that spins are left out as long as
 // nothing happens that they could find.
@@ -66,8 +77,14 @@ class SimThread {
     Nanoseconds poll_limit = 2 * kMillisecond;
     // Called on the thread: the engine is to leave for this peer.
     std::function<void(runtime::EngineSlot&, size_t)> hand_on = [](runtime::EngineSlot&, size_t) {};
+    // Whether the next poll of the engine may Stay.
+    std::function<bool(const runtime::EngineSlot&)> may_stay = [](const runtime::EngineSlot&) {
+      return false;
+    };
+    Nanoseconds hang_limit = 200 * kMillisecond;
   };
   SimThread(EventQueue& queue, Random random, Options options);
+  ~SimThread();
   SimThread(const SimThread&) = delete;
   SimThread& operator=(const SimThread&) = delete;
 
@@ -76,7 +93,7 @@ class SimThread {
 
   // An engine arrives.
   void Push(runtime::EngineSlot& slot);
-  // It leaves: from within a round, or, for control, in between.
+  // It leaves: from within a round, or, for control, in between; not while the thread is in a poll.
   void Take(runtime::EngineSlot& slot);
 
   // Something has happened that one of its engines is to see.
@@ -90,15 +107,29 @@ class SimThread {
   void Freeze();
   void Thaw();
 
+  // From within the poll of an engine that may_stay: returns when the time is over. False: the
+  // thread is being destroyed, and nothing is to be done any more.
+  bool Stay(const LongPoll& poll);
+  bool ending() const { return ending_; }
+
+  // Watchdog, every 10 ms. True: the thread is stuck in an engine, which hangs from now on; the
+  // engines beside it are in `others`.
+  bool Quarantine(std::vector<runtime::EngineSlot*>& others);
+  // What has arrived and was not begun with.
+  std::vector<runtime::EngineSlot*> TakePushed() { return std::exchange(pushed_, {}); }
+  bool quarantined() const { return core_.figures().quarantined.load(); }
+
   runtime::WorkerCore& core() { return core_; }
   VirtualCpu& cpu() { return cpu_; }
   bool idle() const { return !timer_.pending(); }  // and will be until something wakes it
 
  private:
-  enum class State : uint8_t { kRounds, kToRest, kToSleep, kResting, kAsleep };
+  enum class State : uint8_t { kRounds, kToRest, kToSleep, kResting, kAsleep, kInPoll };
 
   void Step();
   void Round();
+  void WholeRound();
+  void GoOn();
   void Rest();
   void Sleep();
   void EndSleep();
@@ -110,7 +141,11 @@ class SimThread {
   const Options options_;
   VirtualCpu cpu_;
   runtime::WorkerCore core_;
+  runtime::StuckDetector stuck_;
   State state_ = State::kAsleep;
+  std::unique_ptr<Aside> round_;  // one that may be left in its middle
+  bool sleeps_in_poll_ = false;
+  bool ending_ = false;
   bool frozen_ = false;
   bool mail_ = false;  // posted since the last round
   std::vector<runtime::EngineSlot*> pushed_;
