@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <vector>
+
 #include "pony/testing/traffic.h"
 #include "pony/testing/two_hosts.h"
 
@@ -107,6 +110,80 @@ TEST(EngineLoss, ALostTailCostsOneTimeout) {
   EXPECT_LT(hosts.clock().Now() - begin, 12 * runtime::kMillisecond);
   EXPECT_EQ(hosts.engine(0).stats().retransmitted_timeout, 1u) << "the first asks for the others";
   EXPECT_EQ(hosts.engine(0).stats().retransmitted_fast, 2u);
+}
+
+// A host whose engine gets no processor for a while, and then reads one packet per poll.
+class BusyHost : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    hosts_.Start();
+    near_ = &hosts_.AddApp(0, 1);
+    far_ = &hosts_.AddApp(1, 1);
+    far_->Listen(80);
+    hosts_.RunFor(runtime::kMillisecond);
+    near_->Connect(kIps[1], 80);
+  }
+
+  void SendOne() {
+    hosts_.RunFor(runtime::kMillisecond);
+    far_->Events();
+    const uint32_t connection = near_->Events().at(0).connection;
+    far_->Post(1, 0);
+    hosts_.RunFor(runtime::kMillisecond);
+    near_->Send(connection, 0, 0, 100);
+  }
+
+  // What the engine has to say is answered, but the answers stay unread for `time`, behind so many
+  // other packets.
+  void BeAwayFor(runtime::Nanoseconds time, int others) {
+    PollNear();
+    for (int i = 0; i < 2; ++i) {
+      hosts_.clock().Advance(300 * runtime::kMicrosecond);  // an ack is due by itself
+      hosts_.network().Deliver();
+      hosts_.engine(1).Poll(hosts_.clock().Now(), 64);
+    }
+    hosts_.clock().Advance(time);
+    hosts_.network().Deliver();
+    std::deque<testing::Frame>& inbox = hosts_.network().Inbox(0);
+    ASSERT_EQ(inbox.size(), 1u);
+    inbox.insert(inbox.begin(), static_cast<size_t>(others), testing::Frame(60));
+  }
+
+  void PollNear() {
+    hosts_.clock().Advance(2 * runtime::kMicrosecond);
+    hosts_.engine(0).Poll(hosts_.clock().Now(), 1);
+  }
+  uint64_t timeouts() { return hosts_.engine(0).stats().retransmitted_timeout; }
+
+  TwoHosts hosts_;
+  FakeApp* near_ = nullptr;
+  FakeApp* far_ = nullptr;
+};
+
+TEST_F(BusyHost, AnAckThatIsYetToBeReadIsNoSilence) {
+  SendOne();
+  BeAwayFor(100 * runtime::kMillisecond, 3);
+  for (int i = 0; i < 4; ++i) PollNear();
+  ASSERT_EQ(near_->Events().size(), 1u);
+  EXPECT_EQ(timeouts(), 0u);
+}
+
+TEST_F(BusyHost, AnAnswerThatIsYetToBeReadMakesNoConnectUnreachable) {
+  BeAwayFor(10 * runtime::kSecond, 3);
+  for (int i = 0; i < 4; ++i) PollNear();
+  const std::vector<PonyEvent> events = near_->Events();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].kind, PONY_EVENT_CONNECTED);
+  EXPECT_EQ(events[0].status, PONY_OK);
+}
+
+TEST_F(BusyHost, AFloodOfPacketsDoesNotPutTimeoutsOffForLong) {
+  SendOne();
+  BeAwayFor(100 * runtime::kMillisecond, 20);
+  for (int i = 0; i < 4; ++i) PollNear();
+  EXPECT_EQ(timeouts(), 0u);
+  PollNear();
+  EXPECT_EQ(timeouts(), 1u);
 }
 
 TEST(EngineLoss, LosingNineInTenIsSlowAndNoMore) {
