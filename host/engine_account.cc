@@ -54,4 +54,29 @@ runtime::Nanoseconds EngineAccount::OfSession(uint32_t session) const {
   return found == charged_.end() ? 0 : static_cast<runtime::Nanoseconds>(found->second);
 }
 
+AccountRecord EngineAccount::Save() const {
+  AccountRecord record = carried_;
+  record.set_cpu_ns(carried_.cpu_ns() + static_cast<uint64_t>(cpu_));
+  record.set_own_cpu_ns(static_cast<uint64_t>(own_));
+  record.clear_sessions();
+  for (const auto& [id, charge] : charged_) {
+    SessionCharge& session = *record.add_sessions();
+    const auto before =
+        std::find_if(carried_.sessions().begin(), carried_.sessions().end(),
+                     [id = id](const SessionCharge& each) { return each.id() == id; });
+    if (before != carried_.sessions().end()) session = *before;
+    session.set_id(id);
+    session.set_cpu_ns(static_cast<uint64_t>(charge));
+  }
+  return record;
+}
+
+void EngineAccount::Load(const AccountRecord& predecessors) {
+  carried_ = predecessors;
+  own_ += static_cast<runtime::Nanoseconds>(predecessors.own_cpu_ns());
+  for (const SessionCharge& session : predecessors.sessions()) {
+    charged_[session.id()] += static_cast<double>(session.cpu_ns());
+  }
+}
+
 }  // namespace farrier::host

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engines/runtime/clock.h"
+#include "host/handover.pb.h"
 #include "pony/session.h"
 
 namespace farrier::host {
@@ -31,7 +32,18 @@ class EngineAccount {
   // Not charged to any session, also not to one that has ended.
   runtime::Nanoseconds own() const { return own_; }
 
+  // What it says goes along when another process gets the engine: that one adds it to its own,
+  // once. Fields of a newer build are kept and handed on.
+  AccountRecord Save() const;
+  void Load(const AccountRecord& predecessors);
+
+  // The engine's CPU time in the processes before this one.
+  runtime::Nanoseconds carried_cpu() const {
+    return static_cast<runtime::Nanoseconds>(carried_.cpu_ns());
+  }
+
  private:
+  AccountRecord carried_;
   runtime::Nanoseconds cpu_ = 0;
   EngineWork work_;
   std::map<uint32_t, double> charged_;

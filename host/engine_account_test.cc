@@ -46,5 +46,38 @@ TEST(EngineAccount, CountsAnotherEngineFromZero) {
   EXPECT_EQ(account.OfSession(2), 4 * kMillisecond);
 }
 
+TEST(EngineAccount, GoesOnInAnotherProcess) {
+  EngineAccount old_one, new_one;
+  old_one.Note(50 * kMillisecond, {.packets = 500, .sessions = {{1, {.packets = 400}}}});
+  // The engine runs there before the account has come.
+  new_one.Note(0, {.packets = 500, .sessions = {{1, {}}}});
+  new_one.Note(4 * kMillisecond, {.packets = 510, .sessions = {{1, {.packets = 10}}}});
+  new_one.Load(old_one.Save());
+  EXPECT_EQ(new_one.OfSession(1), 44 * kMillisecond);
+  EXPECT_EQ(new_one.own(), 10 * kMillisecond);
+  EXPECT_EQ(new_one.carried_cpu(), 50 * kMillisecond);
+  EngineAccount third;
+  third.Load(new_one.Save());
+  EXPECT_EQ(third.OfSession(1), 44 * kMillisecond);
+  EXPECT_EQ(third.own(), 10 * kMillisecond);
+  EXPECT_EQ(third.carried_cpu(), 54 * kMillisecond);
+}
+
+TEST(EngineAccount, HandsOnWhatANewerBuildKnows) {
+  AccountRecord from_newer;
+  from_newer.GetReflection()->MutableUnknownFields(&from_newer)->AddVarint(1000, 7);
+  SessionCharge& session = *from_newer.add_sessions();
+  session.set_id(1);
+  session.GetReflection()->MutableUnknownFields(&session)->AddVarint(1001, 8);
+  EngineAccount account;
+  account.Load(from_newer);
+  account.Note(kMillisecond, {.packets = 1, .sessions = {{1, {.packets = 1}}}});
+  const AccountRecord saved = account.Save();
+  EXPECT_EQ(saved.GetReflection()->GetUnknownFields(saved).field_count(), 1);
+  ASSERT_EQ(saved.sessions_size(), 1);
+  EXPECT_EQ(session.GetReflection()->GetUnknownFields(saved.sessions(0)).field_count(), 1);
+  EXPECT_EQ(saved.sessions(0).cpu_ns(), 1'000'000u);
+}
+
 }  // namespace
 }  // namespace farrier::host

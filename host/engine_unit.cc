@@ -73,7 +73,10 @@ absl::Status EngineUnit::Stop(bool must_be_well) {
   if (absl::Status status = group_.Remove(polled()); !status.ok()) return status;
   running_ = false;
   trouble_ = absl::OkStatus();
-  if (report.ok()) cpu_before_ += report->cpu;
+  if (report.ok()) {
+    cpu_before_ += report->cpu;
+    polls_before_ += report->polls;
+  }
   return absl::OkStatus();
 }
 

@@ -67,8 +67,9 @@ class EngineUnit {
   // Of a stopped engine: throws its state away. What it knew of sessions is gone.
   void Reset(uint32_t epoch, uint64_t seed);
 
-  // CPU time that the engine took in this process before it was added to its group.
+  // CPU time that the engine took in this process before it was added to its group, and its polls.
   runtime::Nanoseconds cpu_before() const { return cpu_before_; }
+  uint64_t polls_before() const { return polls_before_; }
 
  private:
   EngineUnit(pony::EngineOptions options, driver::OwnerPort& port, runtime::EngineGroup& group,
@@ -89,6 +90,7 @@ class EngineUnit {
   absl::Status trouble_;
   uint16_t generation_ = 0;
   runtime::Nanoseconds cpu_before_ = 0;
+  uint64_t polls_before_ = 0;
 };
 
 }  // namespace farrier::host

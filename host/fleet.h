@@ -88,6 +88,12 @@ class Fleet {
   // same from then on. Unavailable once another process has all engines.
   absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change);
 
+  // Asks an engine what it has done and charges its CPU time, as the groups told it last.
+  void Account(uint32_t engine);
+  // What engines and sessions have been charged with, for another process; and from one.
+  std::vector<AccountRecord> Accounts() const;
+  void LoadAccount(const AccountRecord& account);
+
   // All but the card's counters, which another thread may read by a window of its own.
   StatusReply Status();
 
@@ -117,8 +123,6 @@ class Fleet {
   void RestartSoon(uint32_t engine);
   absl::Status Restart(uint32_t engine);
   void Sample();
-  // Asks an engine what it has done and charges its CPU time, as the groups told it last.
-  void Account(uint32_t engine);
 
   void DescribeCard(CardStatus& card) const;
   void DescribeEngine(uint32_t engine, EngineStatus& status);

@@ -203,11 +203,27 @@ void Fleet::Account(uint32_t engine) {
   });
   if (!asked.ok()) return;
   runtime::Nanoseconds cpu = slot.unit->cpu_before();
+  work.polls = slot.unit->polls_before();
   if (slot.unit->running()) {
     cpu += groups_->CpuTime(engine);
-    work.polls = groups_->Polls(engine);
+    work.polls += groups_->Polls(engine);
   }
   slot.account.Note(cpu, work);
+}
+
+std::vector<AccountRecord> Fleet::Accounts() const {
+  std::vector<AccountRecord> accounts;
+  for (uint32_t engine = 0; engine < engines_.size(); ++engine) {
+    accounts.push_back(engines_[engine].account.Save());
+    accounts.back().set_engine(engine);
+  }
+  return accounts;
+}
+
+void Fleet::LoadAccount(const AccountRecord& account) {
+  if (account.engine() < engines_.size()) return engines_[account.engine()].account.Load(account);
+  spdlog::error("an account is handed over of engine {}, and there are {}", account.engine(),
+                engines_.size());
 }
 
 }  // namespace farrier::host

@@ -123,6 +123,7 @@ absl::Status FleetHandover::SendAttachments(bool last, upgrade::Channel& channel
   RestAttachment rest;
   rest.set_next_session_id(exported.next_id);
   *rest.mutable_groups() = fleet_->config().groups();
+  for (AccountRecord& account : fleet_->Accounts()) *rest.add_accounts() = std::move(account);
   return PostAttachment(channel, kRest, rest, exported.handshakes);
 }
 
@@ -171,7 +172,9 @@ absl::StatusOr<bool> FleetHandover::MarkSeen(upgrade::EngineIndex engine) {
 }
 
 absl::Status FleetHandover::Stop(upgrade::EngineIndex engine) {
-  return fleet_->unit(engine).StopWell();
+  absl::Status stopped = fleet_->unit(engine).StopWell();
+  if (stopped.ok()) fleet_->Account(engine);  // for the last time, if all goes well
+  return stopped;
 }
 
 absl::Status FleetHandover::TakeDelta(upgrade::EngineIndex engine, runtime::StateSink& sink) {
@@ -271,6 +274,7 @@ absl::Status FleetHandover::AcceptSession(const SessionAttachment& session,
 
 absl::Status FleetHandover::AcceptRest(const RestAttachment& rest, std::vector<UniqueFd> fds) {
   fleet_->sessions().Import(rest.next_session_id(), std::move(app_listener_), std::move(fds));
+  for (const AccountRecord& account : rest.accounts()) fleet_->LoadAccount(account);
   for (const GroupConfig& group : rest.groups()) {
     // Nothing to give up for: the engines run here already, if in another way.
     if (auto set = fleet_->SetGroup(group); !set.ok()) {

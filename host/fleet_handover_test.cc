@@ -97,6 +97,13 @@ TEST_F(HandoverNewSideTest, SessionsThatMakeNoSenseAreRefused) {
   EXPECT_FALSE(Accept("host.session", session.SerializeAsString(), AppSessions::kSessionFds).ok());
 }
 
+TEST_F(HandoverNewSideTest, AnAccountOfAnEngineThatIsNotThereDoesNoHarm) {
+  ASSERT_TRUE(AcceptGoodStart().ok());
+  RestAttachment rest;
+  rest.add_accounts()->set_engine(7);
+  EXPECT_TRUE(Accept("host.rest", rest.SerializeAsString(), 0).ok());
+}
+
 TEST_F(HandoverNewSideTest, AnAttachmentOfAnUnknownKindIsRefusedByName) {
   ASSERT_TRUE(AcceptGoodStart().ok());
   EXPECT_THAT(std::string(Accept("host.future", "", 0).message()), HasSubstr("\"host.future\""));

@@ -85,8 +85,9 @@ void Fleet::DescribeEngine(uint32_t id, EngineStatus& status) {
     scheduling.set_detail(std::string(engine_unit.trouble().message()));
   }
   scheduling.set_restarts(engines_[id].restarts);
-  status.set_cpu_seconds(static_cast<double>(engine_unit.cpu_before() + groups_->CpuTime(id)) /
-                         runtime::kSecond);
+  const runtime::Nanoseconds cpu =
+      engines_[id].account.carried_cpu() + engine_unit.cpu_before() + groups_->CpuTime(id);
+  status.set_cpu_seconds(static_cast<double>(cpu) / runtime::kSecond);
   if (!handing_over_) Account(id);
   status.set_own_cpu_seconds(static_cast<double>(engines_[id].account.own()) / runtime::kSecond);
   status.set_memory_bytes(engines_[id].memory_bytes);

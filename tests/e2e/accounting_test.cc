@@ -101,5 +101,32 @@ TEST(Accounting, TheBusyAppIsChargedAndAllAddsUpToTheKernelsFigure) {
                  static_cast<int>(1000 * (after.kernel_after - before.kernel_before)));
 }
 
+TEST(Accounting, AnUpgradeTakesWhatWasChargedAlong) {
+  auto started = Cluster::Start({.engines = 2, .programs = FARRIER_BIN});
+  ASSERT_TRUE(started.ok()) << started.status().message();
+  const Cluster& cluster = **started;
+  auto busy = Echo::Start(cluster, {.keep_going = true});
+  ASSERT_TRUE(busy.ok()) << busy.status().message();
+  ASSERT_TRUE(busy->AwaitVerified(50).ok()) << busy->client().Output();
+  absl::SleepFor(absl::Seconds(2));
+
+  Sample before = Take(cluster);
+  for (const char* next : {"farrierd-next", "farrierd"}) {
+    const auto upgraded =
+        cluster.Ctl(kServer, {"upgrade", "--binary", cluster.Program(next)}, absl::Seconds(60));
+    ASSERT_TRUE(upgraded.ok()) << upgraded.status().message();
+    ASSERT_EQ(upgraded->exit_code, 0) << upgraded->output;
+    const Sample after = Take(cluster);
+    const int app = busy->server().pid();
+    EXPECT_GE(after.apps.at(app), before.apps.at(app));
+    EXPECT_GE(after.engines, before.engines);
+    EXPECT_GE(after.engines_own, before.engines_own);
+    EXPECT_NEAR(after.apps.at(app) + after.engines_own, after.engines, 0.01 * after.engines);
+    before = after;
+  }
+  busy->Enough();
+  ASSERT_TRUE(busy->Finish().ok());
+}
+
 }  // namespace
 }  // namespace farrier::e2e
