@@ -64,7 +64,7 @@ class DpdkCardLink final : public CardLink {
 
   absl::Status StartDpdk(const Config& config, driver::EalOptions options) {
     options.memory_mb =
-        32 + config.pony().engines() * PoolMegabytes(MaxFrame(config), queues_per_engine_);
+        32 + EngineCount(config) * PoolMegabytes(MaxFrame(config), queues_per_engine_);
     absl::StatusOr<std::unique_ptr<driver::Eal>> eal = driver::Eal::Start(options);
     if (!eal.ok()) return eal.status();
     eal_ = *std::move(eal);
@@ -75,7 +75,7 @@ class DpdkCardLink final : public CardLink {
     options.queues_per_owner = queues_per_engine_;
     options.descriptors = kDescriptors;
     options.max_frame = MaxFrame(config);
-    for (uint32_t engine = 0; engine < config.pony().engines(); ++engine) {
+    for (uint32_t engine = 0; engine < EngineCount(config); ++engine) {
       options.owners.push_back(OwnerOf(engine));
     }
     absl::StatusOr<std::unique_ptr<driver::EthdevFunction>> opened =
@@ -121,10 +121,10 @@ absl::StatusOr<std::unique_ptr<CardLink>> OpenSim(const Config& config, uint32_t
   absl::Status status = link->Identify(config, directory);
   if (status.ok()) status = link->StartDpdk(config, {});
   if (status.ok()) {
-    status = link->OpenPorts(
-        config, {.devargs = driver::EthdevFunction::VirtioUser(
-                     absl::StrCat(directory, "/function", function, ".sock"),
-                     config.pony().engines() * link->queues_per_engine(), kDescriptors)});
+    status = link->OpenPorts(config,
+                             {.devargs = driver::EthdevFunction::VirtioUser(
+                                  absl::StrCat(directory, "/function", function, ".sock"),
+                                  EngineCount(config) * link->queues_per_engine(), kDescriptors)});
   }
   if (!status.ok()) return status;
   return link;

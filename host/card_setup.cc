@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "host/receive_rules.h"
 #include "hw/driver/filters.h"
 #include "hw/driver/owner_row.h"
 
@@ -29,17 +30,27 @@ absl::StatusOr<driver::CardInfo> IdentifyFor(driver::CsrWindow& window, const Co
     return absl::FailedPreconditionError(
         absl::StrFormat("the card has %d functions, none numbered %d", info->functions, function));
   }
-  if (config.pony().engines() > info->queues) {
+  const uint32_t engines = EngineCount(config);
+  if (engines > info->queues) {
+    const int packet_engines = config.packet_engines_size();
     return absl::FailedPreconditionError(absl::StrFormat(
-        "pony.engines: %d must be at most %d, the queue pairs the card has per function",
-        config.pony().engines(), info->queues));
+        "%s: %d must be at most %d, the queue pairs the card has per function",
+        packet_engines == 0 ? "pony.engines" : "pony.engines and packetEngines together", engines,
+        info->queues));
   }
   const uint32_t queues = config.pony().queues_per_engine();
-  if (queues * config.pony().engines() > info->queues) {
+  if (queues * engines > info->queues) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "pony.queuesPerEngine: %d for each of %d engines, and the card has %d queue pairs per "
         "function",
-        queues, config.pony().engines(), info->queues));
+        queues, engines, info->queues));
+  }
+  for (int i = 0; i < config.packet_engines_size(); ++i) {
+    if (config.packet_engines(i).receive().empty() || info->capabilities.ternary) continue;
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "packetEngines[%d].receive: %d rules, and this card has none; leave it out and give "
+        "\"defaultOwner\": true",
+        i, config.packet_engines(i).receive_size()));
   }
   if (queues > 1 && !info->capabilities.rss) {
     return absl::FailedPreconditionError(absl::StrFormat(
@@ -69,7 +80,7 @@ uint32_t MaxFrame(const Config& config) {
 
 uint32_t QueuesPerEngine(const Config& config, const driver::CardInfo& info) {
   if (config.pony().has_queues_per_engine()) return config.pony().queues_per_engine();
-  const bool room = config.pony().engines() * kDefaultQueues <= info.queues;
+  const bool room = EngineCount(config) * kDefaultQueues <= info.queues;
   return info.capabilities.rss && room ? kDefaultQueues : 1;
 }
 
@@ -95,14 +106,12 @@ absl::Status SetUpCard(driver::CsrWindow& window, const driver::CardInfo& info,
                        const Config& config, uint32_t epoch) {
   absl::Status status = window.Write(regs::kRegWatchdogUs, config.card().watchdog_ms() * 1000);
   if (!status.ok()) return status;
-  if (info.epoch == 0) {
-    status = window.Write(regs::kRegDefaultOwner, 0);
-    if (!status.ok()) return status;
-  }
+  status = InstallReceiveRules(window, info, config);
+  if (!status.ok()) return status;
   driver::Filters filters(window, info.filter_depth);
-  const uint32_t engines = config.pony().engines();
+  const uint32_t engines = EngineCount(config);
   const regs::PortRange ports = {.low = config.pony().first_port(),
-                                 .high = config.pony().first_port() + engines - 1};
+                                 .high = config.pony().first_port() + config.pony().engines() - 1};
   status = window.Write(regs::kRegPonyPorts, ports.Pack());
   if (!status.ok()) return status;
   // One share stays for packets that only pass.
@@ -120,6 +129,7 @@ absl::Status SetUpCard(driver::CsrWindow& window, const driver::CardInfo& info,
       status = row.WriteTxQuota(info.tx_cells / (engines + 1));
       if (!status.ok()) return status;
     }
+    if (PacketEngineOf(config, engine) != nullptr) continue;
     const auto port = static_cast<uint16_t>(config.pony().first_port() + engine);
     status = filters.Install(driver::UdpListen(ip, port), OwnerOf(engine));
     if (!status.ok()) return status;

@@ -40,10 +40,10 @@ absl::StatusOr<std::optional<driver::TxCells>> ReadTxCells(driver::CsrWindow& wi
                                                            const driver::CardInfo& info,
                                                            uint32_t engine);
 
-// Loads what does not move with an engine: watchdog, default owner, Pony's ports, quotas, one
-// filter per engine. To be called by the holder of the lease. On a card that a predecessor set up
-// everything is there already and packets keep flowing; on one that was reset since, `epoch` (not
-// 0) marks the end of the set-up.
+// Loads what does not move with an engine: watchdog, default owner, ternary rules, Pony's ports,
+// quotas, one filter per Pony engine. To be called by the holder of the lease. On a card that a
+// predecessor set up everything is there already and packets keep flowing; on one that was reset
+// since, `epoch` (not 0) marks the end of the set-up.
 absl::Status SetUpCard(driver::CsrWindow& window, const driver::CardInfo& info,
                        const Config& config, uint32_t epoch);
 

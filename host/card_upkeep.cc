@@ -84,8 +84,7 @@ void CardUpkeep::SyncCells() {
     const absl::StatusOr<uint32_t> seen = row.ReadTxSeen();
     const absl::StatusOr<driver::TxCells> cells = row.ReadTxCells();
     if (!seen.ok() || !cells.ok()) continue;  // the next time
-    absl::Status asked =
-        unit.With([&](pony::PonyEngine&) { unit.port().SyncTxCells(*seen, *cells); });
+    absl::Status asked = unit.With([&](HostedEngine&) { unit.port().SyncTxCells(*seen, *cells); });
     if (!asked.ok()) spdlog::warn("engine {} does not answer: {}", engine, asked.ToString());
   }
   cells_timer_ = loop_.After(kCellsPeriod, [this] { SyncCells(); });

@@ -1,12 +1,10 @@
 #include "host/config.h"
 
 #include <arpa/inet.h>
-#include <google/protobuf/descriptor.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <sys/un.h>
 
-#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <set>
@@ -19,18 +17,14 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "host/config_shape.h"
 #include "host/group_settings.h"
+#include "host/packet_engine_config.h"
 #include "hw/driver/pci_function.h"
 #include "hw/regs/registers.h"
 
 namespace farrier::host {
 namespace {
-
-using google::protobuf::Descriptor;
-using google::protobuf::FieldDescriptor;
-using google::protobuf::ListValue;
-using google::protobuf::Struct;
-using google::protobuf::Value;
 
 constexpr size_t kMaxConfigBytes = 1 << 20;
 constexpr size_t kMaxSocketPath = sizeof(sockaddr_un{}.sun_path) - 1;
@@ -43,99 +37,7 @@ constexpr uint32_t kTakeOverMs = kTakeOverAfter / runtime::kMillisecond;
 
 using Errors = std::vector<std::string>;
 
-std::string Join(absl::string_view path, absl::string_view field) {
-  return path.empty() ? std::string(field) : absl::StrCat(path, ".", field);
-}
-
 std::string Quoted(absl::string_view text) { return absl::StrCat("\"", text, "\""); }
-
-std::string Render(const Value& value) {
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(value, &json).ok()) return "(unprintable)";
-  if (json.size() > 60) json = absl::StrCat(json.substr(0, 57), "...");
-  return json;
-}
-
-// The shape of the document against the schema: names and types, so that an error can tell the path
-// as the user wrote it and the names that exist. Protobuf's own parser says less.
-class ShapeChecker {
- public:
-  explicit ShapeChecker(Errors& errors) : errors_(errors) {}
-
-  void CheckObject(const Struct& object, const Descriptor& type, const std::string& path) {
-    const std::set<std::string> names = [&] {
-      std::set<std::string> sorted;
-      for (const auto& [name, value] : object.fields()) sorted.insert(name);
-      return sorted;
-    }();
-    std::set<const FieldDescriptor*> seen;
-    for (const std::string& name : names) {
-      const FieldDescriptor* field = FindField(type, name);
-      if (field == nullptr) {
-        errors_.push_back(
-            absl::StrCat(Join(path, name), ": unknown field; here may stand: ", KnownFields(type)));
-      } else if (!seen.insert(field).second) {
-        errors_.push_back(
-            absl::StrCat(Join(path, name), ": given twice; keep \"", field->json_name(), "\""));
-      } else {
-        CheckField(object.fields().at(name), *field, Join(path, field->json_name()));
-      }
-    }
-  }
-
- private:
-  static const FieldDescriptor* FindField(const Descriptor& type, const std::string& name) {
-    for (int i = 0; i < type.field_count(); ++i) {
-      if (type.field(i)->json_name() == name || type.field(i)->name() == name) return type.field(i);
-    }
-    return nullptr;
-  }
-
-  static std::string KnownFields(const Descriptor& type) {
-    std::vector<std::string> names;
-    for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->json_name());
-    return absl::StrJoin(names, ", ");
-  }
-
-  void CheckField(const Value& value, const FieldDescriptor& field, const std::string& path) {
-    if (!field.is_repeated()) return CheckValue(value, field, path);
-    if (!value.has_list_value()) return Expect(path, value, "a list: [ ... ]");
-    const ListValue& list = value.list_value();
-    for (int i = 0; i < list.values_size(); ++i) {
-      CheckValue(list.values(i), field, absl::StrCat(path, "[", i, "]"));
-    }
-  }
-
-  void CheckValue(const Value& value, const FieldDescriptor& field, const std::string& path) {
-    switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_MESSAGE:
-        if (!value.has_struct_value()) return Expect(path, value, "an object: { ... }");
-        return CheckObject(value.struct_value(), *field.message_type(), path);
-      case FieldDescriptor::CPPTYPE_STRING:
-        if (value.kind_case() != Value::kStringValue) Expect(path, value, "a string in quotes");
-        return;
-      case FieldDescriptor::CPPTYPE_UINT32: {
-        const double number = value.number_value();
-        if (value.kind_case() != Value::kNumberValue || std::floor(number) != number ||
-            number < 0 || number > UINT32_MAX) {
-          Expect(path, value, "a whole number without quotes, 0 or more");
-        }
-        return;
-      }
-      case FieldDescriptor::CPPTYPE_BOOL:
-        if (value.kind_case() != Value::kBoolValue) Expect(path, value, "true or false");
-        return;
-      default:
-        Expect(path, value, "of a type this build can read");
-    }
-  }
-
-  void Expect(const std::string& path, const Value& value, absl::string_view what) {
-    errors_.push_back(absl::StrCat(path, ": ", Render(value), " must be ", what));
-  }
-
-  Errors& errors_;
-};
 
 // The meaning of a well-shaped configuration; also sets what is optional and absent.
 class Validator {
@@ -148,6 +50,7 @@ class Validator {
     CheckNetwork(config);
     CheckPony(config);
     CheckGroups(config);
+    CheckPacketEngines(config, errors_);
     CheckSocket("appSocket", config.app_socket());
     CheckSocket("controlSocket", config.control_socket());
     if (!config.app_socket().empty() && config.app_socket() == config.control_socket()) {
@@ -272,9 +175,9 @@ class Validator {
       const uint32_t queues = pony.queues_per_engine();
       if (queues != 1 && queues != 2 && queues != 4) {
         Add("pony.queuesPerEngine", absl::StrCat(queues), "must be 1, 2 or 4");
-      } else if (queues * pony.engines() > regs::kMaxQueues) {
+      } else if (queues * EngineCount(config) > regs::kMaxQueues) {
         Add("pony.queuesPerEngine", absl::StrCat(queues),
-            absl::StrCat("is too much for ", pony.engines(), " engines; a function has ",
+            absl::StrCat("is too much for ", EngineCount(config), " engines; a function has ",
                          regs::kMaxQueues, " queue pairs"));
       }
     }
@@ -291,7 +194,7 @@ class Validator {
         Add(path + ".name", Quoted(group.name()), "stands in the list already; leave one out");
       }
       SetGroupDefaults(group);
-      if (auto options = GroupOptionsOf(group, config.pony().engines()); !options.ok()) {
+      if (auto options = GroupOptionsOf(group, EngineCount(config)); !options.ok()) {
         errors_.push_back(absl::StrCat(path, ": ", options.status().message()));
       }
     }
@@ -436,12 +339,12 @@ absl::StatusOr<Config> ParseConfig(absl::string_view json, absl::string_view ori
     return Failure(origin, errors);
   }
   const std::string text(json);
-  Struct document;
+  google::protobuf::Struct document;
   if (auto parsed = google::protobuf::util::JsonStringToMessage(text, &document); !parsed.ok()) {
     errors.push_back(absl::StrCat("not a JSON object: ", std::string(parsed.message())));
     return Failure(origin, errors);
   }
-  ShapeChecker(errors).CheckObject(document, *Config::descriptor(), "");
+  CheckShape(document, *Config::descriptor(), errors);
   if (!errors.empty()) return Failure(origin, errors);
   Config config;
   if (auto parsed = google::protobuf::util::JsonStringToMessage(text, &config); !parsed.ok()) {
@@ -471,6 +374,24 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
         absl::StrCat(path, ": cannot be read; --config takes the path of a JSON file"));
   }
   return ParseConfig(text, path);
+}
+
+uint32_t EngineCount(const Config& config) {
+  return config.pony().engines() + static_cast<uint32_t>(config.packet_engines_size());
+}
+
+const PacketEngineConfig* PacketEngineOf(const Config& config, uint32_t engine) {
+  if (engine < config.pony().engines()) return nullptr;
+  return &config.packet_engines(static_cast<int>(engine - config.pony().engines()));
+}
+
+std::string EngineName(const Config& config, uint32_t engine) {
+  const PacketEngineConfig* packet = PacketEngineOf(config, engine);
+  return packet == nullptr ? absl::StrCat("pony", engine) : packet->name();
+}
+
+std::string EngineKind(const Config& config, uint32_t engine) {
+  return PacketEngineOf(config, engine) == nullptr ? "pony" : "packet";
 }
 
 pony::EngineOptions EngineOptionsFor(const Config& config, uint32_t id) {

@@ -23,6 +23,15 @@ absl::Status ValidateConfig(Config& config, absl::string_view origin);
 
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
+// Engines are numbered: Pony's first, then the packet engines in the order of the configuration.
+uint32_t EngineCount(const Config& config);
+// nullptr: the engine is a Pony engine.
+const PacketEngineConfig* PacketEngineOf(const Config& config, uint32_t engine);
+// As its group and the operator know it: "pony0", or as it is configured.
+std::string EngineName(const Config& config, uint32_t engine);
+// As runtime::Engine::kind().
+std::string EngineKind(const Config& config, uint32_t engine);
+
 // What pony engine `id` of a validated configuration is to be; epoch and seed are the caller's.
 pony::EngineOptions EngineOptionsFor(const Config& config, uint32_t id);
 

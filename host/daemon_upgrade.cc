@@ -50,11 +50,11 @@ absl::Status Daemon::BeginUpgrade(const std::string& binary, std::shared_ptr<Upg
   side.build = options_.version;
   for (uint32_t engine = 0; engine < fleet_->size(); ++engine) {
     upgrade::EngineSpec spec;
-    spec.set_kind("pony");
+    spec.set_kind(EngineKind(fleet_->config(), engine));
     spec.set_owner(static_cast<uint32_t>(OwnerOf(engine)));
     side.engines.push_back(std::move(spec));
   }
-  side.kinds = WrittenKinds();
+  side.kinds = WrittenKinds(fleet_->config());
   side.brownout_limit = fleet_->config().upgrade().prepare_ms() * runtime::kMillisecond;
   side.blackout_limit = fleet_->config().upgrade().blackout_ms() * runtime::kMillisecond;
 
@@ -137,6 +137,8 @@ void Daemon::TellSuccess(const upgrade::Report& report) {
     UpgradeProgress progress;
     *progress.mutable_engine() =
         Moved(report.engines(static_cast<int>(engine)), engine, handover_->HeldSince(engine));
+    progress.mutable_engine()->set_name(EngineName(fleet_->config(), engine));
+    progress.mutable_engine()->set_kind(EngineKind(fleet_->config(), engine));
     *result.add_engines() = progress.engine();
     job_->Tell(std::move(progress));
   }

@@ -24,7 +24,7 @@ class EmbeddedCardLink final : public CardLink {
     if (!info.ok()) return info.status();
     info_ = *info;
     queues_per_engine_ = QueuesPerEngine(config, info_);
-    for (uint32_t engine = 0; engine < config.pony().engines(); ++engine) {
+    for (uint32_t engine = 0; engine < EngineCount(config); ++engine) {
       ports_.push_back(&card_->AddPort({.owner = OwnerOf(engine),
                                         .queue = static_cast<int>(engine * queues_per_engine_),
                                         .queues = queues_per_engine_,

@@ -39,8 +39,6 @@ absl::Status OfGroup(const std::string& name, const absl::Status& status) {
 
 }  // namespace
 
-std::string EngineName(uint32_t engine) { return absl::StrCat("pony", engine); }
-
 absl::StatusOr<std::unique_ptr<EngineGroups>> EngineGroups::Start(
     const Config& config, const runtime::Clock& clock, runtime::CpuTopology topology,
     std::function<void(const runtime::EngineEvent&)> on_event) {
@@ -67,11 +65,21 @@ absl::StatusOr<std::unique_ptr<EngineGroups>> EngineGroups::Start(
 }
 
 EngineGroups::EngineGroups(const Config& config, const runtime::Clock& clock)
-    : clock_(clock), places_(config.pony().engines()) {
+    : clock_(clock), places_(EngineCount(config)) {
+  const auto put = [&](uint32_t engine, const std::string& group, uint32_t weight) {
+    Place& place = places_[engine];
+    place.weight = static_cast<int>(weight);
+    while (config.groups(static_cast<int>(place.group)).name() != group) ++place.group;
+  };
   for (const PlacementConfig& placement : config.pony().placement()) {
-    Place& place = places_[placement.engine()];
-    place.weight = static_cast<int>(placement.weight());
-    while (config.groups(static_cast<int>(place.group)).name() != placement.group()) ++place.group;
+    put(placement.engine(), placement.group(), placement.weight());
+  }
+  for (uint32_t engine = 0; engine < places_.size(); ++engine) {
+    places_[engine].name = EngineName(config, engine);
+    places_[engine].kind = EngineKind(config, engine);
+    if (const PacketEngineConfig* packet = PacketEngineOf(config, engine)) {
+      put(engine, packet->group(), packet->weight());
+    }
   }
   for (const GroupConfig& settings : config.groups()) {
     groups_.push_back({.settings = settings});
@@ -139,7 +147,7 @@ void EngineGroups::Look(Group& group) {
 }
 
 const runtime::EngineReport* EngineGroups::ReportOf(uint32_t engine) const {
-  const std::string name = EngineName(engine);
+  const std::string& name = places_[engine].name;
   for (const runtime::EngineReport& report : groups_[places_[engine].group].report.engines) {
     if (report.name == name) return &report;
   }
@@ -155,7 +163,13 @@ std::vector<GroupStatus> EngineGroups::Status() const {
 GroupStatus EngineGroups::StatusOf(const Group& group) const {
   GroupStatus status;
   *status.mutable_settings() = group.settings;
-  for (uint32_t engine : group.engines) status.add_engines(engine);
+  for (uint32_t engine : group.engines) {
+    status.add_engines(engine);
+    GroupMember& member = *status.add_members();
+    member.set_id(engine);
+    member.set_name(places_[engine].name);
+    member.set_kind(places_[engine].kind);
+  }
   double load = 0, percent = 0;
   for (const runtime::ThreadReport& report : group.report.threads) {
     ThreadStatus& thread = *status.add_threads();

@@ -19,9 +19,6 @@
 
 namespace farrier::host {
 
-// An engine as its group knows it.
-std::string EngineName(uint32_t engine);
-
 // A daemon's engine groups: what its configuration says, and what control makes of them at run
 // time. Engines are added and removed by whoever has them. Control thread.
 class EngineGroups {
@@ -67,6 +64,8 @@ class EngineGroups {
     std::map<int, CpuRate> thread_rates;  // by ThreadReport::number
   };
   struct Place {
+    std::string name;
+    std::string kind;
     size_t group = 0;
     int weight = 1;
     CpuRate rate;

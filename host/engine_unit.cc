@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "host/engine_groups.h"
 
 namespace farrier::host {
 namespace {
@@ -13,46 +12,37 @@ constexpr runtime::Nanoseconds kMailboxTimeout = 2 * runtime::kSecond;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<EngineUnit>> EngineUnit::Create(pony::EngineOptions options,
-                                                               driver::OwnerPort& port,
-                                                               const runtime::Clock& clock,
-                                                               runtime::EngineGroup& group,
-                                                               int weight, EngineWrapper wrapper) {
+absl::StatusOr<std::unique_ptr<EngineUnit>> EngineUnit::Create(
+    EngineUnitOptions options, EngineMaker make, driver::OwnerPort& port,
+    const runtime::Clock& clock, runtime::EngineGroup& group, EngineWrapper wrapper) {
   auto unit = std::unique_ptr<EngineUnit>(
-      new EngineUnit(std::move(options), port, group, weight, std::move(wrapper)));
+      new EngineUnit(std::move(options), std::move(make), port, group, std::move(wrapper)));
   absl::StatusOr<std::unique_ptr<runtime::Mailbox>> mailbox = runtime::Mailbox::Create(clock);
   if (!mailbox.ok()) return mailbox.status();
   unit->mailbox_ = *std::move(mailbox);
+  if (absl::Status status = unit->Reset(); !status.ok()) return status;
   return unit;
 }
 
-EngineUnit::EngineUnit(pony::EngineOptions options, driver::OwnerPort& port,
-                       runtime::EngineGroup& group, int weight, EngineWrapper wrapper)
+EngineUnit::EngineUnit(EngineUnitOptions options, EngineMaker make, driver::OwnerPort& port,
+                       runtime::EngineGroup& group, EngineWrapper wrapper)
     : options_(std::move(options)),
+      make_(std::move(make)),
       port_(port),
       group_(group),
-      weight_(weight),
-      wrapper_(std::move(wrapper)) {
-  MakeEngine();
-}
+      wrapper_(std::move(wrapper)) {}
 
 EngineUnit::~EngineUnit() = default;
 
-void EngineUnit::MakeEngine() {
-  wrapped_.reset();
-  engine_ = std::make_unique<pony::PonyEngine>(options_, &port_);
-  if (wrapper_) wrapped_ = wrapper_(id(), *engine_);
-}
-
 absl::Status EngineUnit::Start(uint16_t generation, std::optional<driver::TxCells> cells) {
   if (running_) {
-    absl::Status status = With([&](pony::PonyEngine&) { port_.SetGeneration(generation, cells); });
+    absl::Status status = With([&](HostedEngine&) { port_.SetGeneration(generation, cells); });
     if (status.ok()) generation_ = generation;
     return status;
   }
   port_.SetGeneration(generation, cells);
   generation_ = generation;
-  absl::Status status = group_.Add(polled(), *mailbox_, EngineName(id()), weight_);
+  absl::Status status = group_.Add(polled(), *mailbox_, options_.name, options_.weight);
   running_ = status.ok();
   if (running_) trouble_ = absl::OkStatus();
   return status;
@@ -80,7 +70,7 @@ absl::Status EngineUnit::Stop(bool must_be_well) {
   return absl::OkStatus();
 }
 
-absl::Status EngineUnit::With(absl::FunctionRef<void(pony::PonyEngine&)> closure) {
+absl::Status EngineUnit::With(absl::FunctionRef<void(HostedEngine&)> closure) {
   if (!running_) {
     closure(*engine_);
     return absl::OkStatus();
@@ -94,10 +84,13 @@ bool EngineUnit::TxDrained(uint32_t tx_seen) {
   return port_.last_tx_sequence() == tx_seen;
 }
 
-void EngineUnit::Reset(uint32_t epoch, uint64_t seed) {
-  options_.epoch = epoch;
-  options_.seed = seed;
-  MakeEngine();
+absl::Status EngineUnit::Reset() {
+  absl::StatusOr<std::unique_ptr<HostedEngine>> engine = make_();
+  if (!engine.ok()) return engine.status();
+  wrapped_.reset();
+  engine_ = *std::move(engine);
+  if (wrapper_) wrapped_ = wrapper_(id(), engine_->engine());
+  return absl::OkStatus();
 }
 
 }  // namespace farrier::host

@@ -12,8 +12,8 @@
 #include "engines/runtime/clock.h"
 #include "engines/runtime/engine_group.h"
 #include "engines/runtime/mailbox.h"
+#include "host/hosted_engine.h"
 #include "hw/driver/owner_port.h"
-#include "pony/engine.h"
 
 namespace farrier::host {
 
@@ -22,17 +22,22 @@ namespace farrier::host {
 using EngineWrapper =
     std::function<std::unique_ptr<runtime::Engine>(uint32_t id, runtime::Engine& engine)>;
 
-// A Pony engine with its port, its mailbox and its place in a group. Called from the control
-// thread; the engine itself is only touched on its thread while it runs.
+// How an engine is called and placed.
+struct EngineUnitOptions {
+  uint32_t id = 0;
+  std::string name;  // in its group
+  int weight = 1;
+};
+
+// An engine of any kind with its port, its mailbox and its place in a group. Called from the
+// control thread; the engine itself is only touched on its thread while it runs.
 class EngineUnit {
  public:
   // An empty engine that does not run yet. `port` and `clock` outlive it; `group` is gone, or has
   // the engine no more, before it.
-  static absl::StatusOr<std::unique_ptr<EngineUnit>> Create(pony::EngineOptions options,
-                                                            driver::OwnerPort& port,
-                                                            const runtime::Clock& clock,
-                                                            runtime::EngineGroup& group, int weight,
-                                                            EngineWrapper wrapper);
+  static absl::StatusOr<std::unique_ptr<EngineUnit>> Create(
+      EngineUnitOptions options, EngineMaker make, driver::OwnerPort& port,
+      const runtime::Clock& clock, runtime::EngineGroup& group, EngineWrapper wrapper);
   ~EngineUnit();
 
   uint32_t id() const { return options_.id; }
@@ -53,7 +58,7 @@ class EngineUnit {
   absl::Status StopWell();
 
   // Calls `closure` with the engine: on its thread between two polls if it runs, here if not.
-  absl::Status With(absl::FunctionRef<void(pony::PonyEngine&)> closure);
+  absl::Status With(absl::FunctionRef<void(HostedEngine&)> closure);
 
   // Why the running engine answers nothing: it hangs or has failed. With and, if it hangs, Stop
   // fail with that at once; OK: it is well.
@@ -65,26 +70,25 @@ class EngineUnit {
   bool TxDrained(uint32_t tx_seen);
 
   // Of a stopped engine: throws its state away. What it knew of sessions is gone.
-  void Reset(uint32_t epoch, uint64_t seed);
+  absl::Status Reset();
 
   // CPU time that the engine took in this process before it was added to its group, and its polls.
   runtime::Nanoseconds cpu_before() const { return cpu_before_; }
   uint64_t polls_before() const { return polls_before_; }
 
  private:
-  EngineUnit(pony::EngineOptions options, driver::OwnerPort& port, runtime::EngineGroup& group,
-             int weight, EngineWrapper wrapper);
-  void MakeEngine();
+  EngineUnit(EngineUnitOptions options, EngineMaker make, driver::OwnerPort& port,
+             runtime::EngineGroup& group, EngineWrapper wrapper);
   absl::Status Stop(bool must_be_well);
-  runtime::Engine& polled() { return wrapped_ == nullptr ? *engine_ : *wrapped_; }
+  runtime::Engine& polled() { return wrapped_ == nullptr ? engine_->engine() : *wrapped_; }
 
-  pony::EngineOptions options_;
+  const EngineUnitOptions options_;
+  const EngineMaker make_;
   driver::OwnerPort& port_;
   runtime::EngineGroup& group_;
-  const int weight_;
   const EngineWrapper wrapper_;
   std::unique_ptr<runtime::Mailbox> mailbox_;
-  std::unique_ptr<pony::PonyEngine> engine_;
+  std::unique_ptr<HostedEngine> engine_;
   std::unique_ptr<runtime::Engine> wrapped_;
   bool running_ = false;
   absl::Status trouble_;

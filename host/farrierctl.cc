@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "host/control.grpc.pb.h"
 #include "host/render.h"
@@ -58,20 +61,59 @@ std::unique_ptr<Control::Stub> Connect(const std::string& socket, std::string* e
 
 // What of a daemon's status is shown.
 struct View {
-  std::string (*text)(const StatusReply&);
-  void (*keep)(StatusReply&);  // for JSON: drops the rest
+  std::function<std::string(const StatusReply&)> text;
+  // Drops the rest; what is wrong with the question, or nothing.
+  std::function<std::string(StatusReply&)> keep;
 };
 
-constexpr View kStatusView{RenderStatus, [](StatusReply&) {}};
-constexpr View kEnginesView{RenderEngines, [](StatusReply& status) {
-                              status.clear_card();
-                              status.clear_groups();
-                            }};
-constexpr View kGroupsView{RenderGroups, [](StatusReply& status) {
-                             status.clear_card();
-                             status.clear_engines();
-                             status.clear_sessions();
-                           }};
+View StatusView() {
+  return {RenderStatus, [](StatusReply&) { return ""; }};
+}
+
+View EnginesView() {
+  return {RenderEngines, [](StatusReply& status) {
+            status.clear_card();
+            status.clear_groups();
+            for (EngineStatus& engine : *status.mutable_engines()) engine.clear_elements();
+            return "";
+          }};
+}
+
+View GroupsView() {
+  return {RenderGroups, [](StatusReply& status) {
+            status.clear_card();
+            status.clear_engines();
+            status.clear_sessions();
+            return "";
+          }};
+}
+
+// Of one packet engine, by name or id; empty: of all.
+View ElementsView(std::string name) {
+  return {RenderElements, [name = std::move(name)](StatusReply& status) -> std::string {
+            std::string there;
+            for (const EngineStatus& engine : status.engines()) {
+              if (engine.kind() == "packet") there += " " + engine.name();
+            }
+            auto* engines = status.mutable_engines();
+            engines->erase(std::remove_if(engines->begin(), engines->end(),
+                                          [&](const EngineStatus& engine) {
+                                            const bool asked = name.empty() ||
+                                                               engine.name() == name ||
+                                                               std::to_string(engine.id()) == name;
+                                            return engine.kind() != "packet" || !asked;
+                                          }),
+                           engines->end());
+            if (!name.empty() && engines->empty()) {
+              return "there is no packet engine \"" + name +
+                     "\"; there are:" + (there.empty() ? " none" : there);
+            }
+            status.clear_card();
+            status.clear_groups();
+            status.clear_sessions();
+            return "";
+          }};
+}
 
 int RunStatus(const std::string& socket, const View& view, bool json, double watch_seconds) {
   const bool clear = watch_seconds > 0 && !json && isatty(STDOUT_FILENO);
@@ -86,7 +128,7 @@ int RunStatus(const std::string& socket, const View& view, bool json, double wat
     if (grpc::Status status = stub->Status(&context, StatusRequest(), &reply); !status.ok()) {
       return Fail(status, socket);
     }
-    if (json) view.keep(reply);
+    if (std::string wrong = view.keep(reply); !wrong.empty()) return Fail(wrong);
     Print((clear ? "\033[H\033[2J" : "") + (json ? RenderJson(reply) : view.text(reply)));
     if (watch_seconds <= 0) return 0;
     std::this_thread::sleep_for(std::chrono::duration<double>(watch_seconds));
@@ -206,6 +248,9 @@ int Main(int argc, char** argv) {
   };
   CLI::App* status = add_view("status", "Show the daemon, its card, engines and sessions");
   CLI::App* engines = add_view("engines", "Show how engines get CPU time, and who they work for");
+  CLI::App* elements = add_view("elements", "Show what packet engines' elements have counted");
+  std::string engine;
+  elements->add_option("ENGINE", engine, "One engine, by name or id, as in farrierctl engines");
   CLI::App* groups = add_view("groups", "Show the engine groups and their threads");
 
   CLI::App* group = app.add_subcommand("group", "Direct an engine group");
@@ -227,9 +272,10 @@ int Main(int argc, char** argv) {
   upgrade->add_flag("--json", json, "Print only the result, as JSON");
 
   CLI11_PARSE(app, argc, argv);
-  if (status->parsed()) return RunStatus(socket, kStatusView, json, watch_seconds);
-  if (engines->parsed()) return RunStatus(socket, kEnginesView, json, watch_seconds);
-  if (groups->parsed()) return RunStatus(socket, kGroupsView, json, watch_seconds);
+  if (status->parsed()) return RunStatus(socket, StatusView(), json, watch_seconds);
+  if (engines->parsed()) return RunStatus(socket, EnginesView(), json, watch_seconds);
+  if (elements->parsed()) return RunStatus(socket, ElementsView(engine), json, watch_seconds);
+  if (groups->parsed()) return RunStatus(socket, GroupsView(), json, watch_seconds);
   if (group_set->parsed()) return RunSetGroup(socket, change, json);
   return RunUpgrade(socket, binary, json);
 }

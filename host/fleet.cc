@@ -1,32 +1,18 @@
 #include "host/fleet.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "host/card_setup.h"
+#include "host/entropy.h"
+#include "host/hosted_packet_engine.h"
+#include "host/hosted_pony.h"
 #include "hw/driver/owner_row.h"
 
 namespace farrier::host {
-namespace {
-
-uint64_t Random() {
-  uint64_t value = 0;
-  // Cannot fail or be cut short for so few bytes once the machine has booted.
-  [[maybe_unused]] ssize_t length = getrandom(&value, sizeof(value), 0);
-  return value;
-}
-
-uint32_t NewEpoch() {
-  for (;;) {
-    if (const auto epoch = static_cast<uint32_t>(Random()); epoch != 0) return epoch;
-  }
-}
-
-}  // namespace
 
 Fleet::Fleet(EventLoop& loop, Config config, CardOpener open_card, EngineWrapper wrap_engine)
     : loop_(loop),
@@ -58,17 +44,9 @@ absl::Status Fleet::OpenCard(uint32_t function) {
   card_ = *std::move(card);
   lease_.emplace(card_->csr(), card_->function());
   for (uint32_t engine = 0; engine < size(); ++engine) {
-    pony::EngineOptions options = EngineOptionsFor(config_, engine);
-    options.epoch = NewEpoch();
-    options.seed = Random();
-    options.services = &services_;
-    if (const runtime::Nanoseconds horizon = card_->info().pacing_horizon(); horizon > 0) {
-      options.pacing_mbps = config_.pony().pacing_mbps();
-      options.departure_lead = horizon / 2;  // the rest is for clocks that differ
-    }
-    absl::StatusOr<std::unique_ptr<EngineUnit>> unit =
-        EngineUnit::Create(std::move(options), card_->port(engine), clock_, groups_->Of(engine),
-                           groups_->weight(engine), wrap_engine_);
+    absl::StatusOr<std::unique_ptr<EngineUnit>> unit = EngineUnit::Create(
+        {.id = engine, .name = EngineName(config_, engine), .weight = groups_->weight(engine)},
+        MakerOf(engine), card_->port(engine), clock_, groups_->Of(engine), wrap_engine_);
     if (!unit.ok()) return unit.status();
     engines_.push_back({.unit = *std::move(unit)});
   }
@@ -76,6 +54,13 @@ absl::Status Fleet::OpenCard(uint32_t function) {
     if (absl::Status status = Adopt(info); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+EngineMaker Fleet::MakerOf(uint32_t engine) {
+  if (const PacketEngineConfig* packet = PacketEngineOf(config_, engine)) {
+    return PacketEngineMaker(*packet, card_->port(engine));
+  }
+  return PonyMaker(config_, engine, card_->info(), services_, card_->port(engine));
 }
 
 absl::Status Fleet::TakeLease(bool agrees) {
@@ -140,14 +125,21 @@ absl::Status Fleet::Import(AppSessionInfo info, std::vector<UniqueFd> fds) {
   return Adopt(kept);
 }
 
+absl::Status Fleet::WithPony(uint32_t engine, absl::FunctionRef<void(pony::PonyEngine&)> closure) {
+  if (PacketEngineOf(config_, engine) != nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("engine ", engine, " serves no apps"));
+  }
+  return unit(engine).With([&](HostedEngine& hosted) { closure(*hosted.pony()); });
+}
+
 absl::Status Fleet::Adopt(const AppSessionInfo& info) {
   const pony::SessionMemory* memory = sessions_.Memory(info.id);
-  if (memory == nullptr || info.engine >= size()) {
+  if (memory == nullptr || info.engine >= config_.pony().engines()) {
     return absl::InvalidArgumentError(
         absl::StrCat("session ", info.id, " of engine ", info.engine, " cannot be adopted"));
   }
   absl::Status adopted;
-  absl::Status asked = unit(info.engine).With([&](pony::PonyEngine& engine) {
+  absl::Status asked = WithPony(info.engine, [&](pony::PonyEngine& engine) {
     adopted = engine.AdoptSession(info.id, *memory);
   });
   return asked.ok() ? adopted : asked;
@@ -155,16 +147,15 @@ absl::Status Fleet::Adopt(const AppSessionInfo& info) {
 
 absl::Status Fleet::AddSession(const AppSessionInfo& info, const pony::SessionMemory& memory) {
   absl::Status added;
-  absl::Status asked = unit(info.engine).With([&](pony::PonyEngine& engine) {
-    added = engine.AddSession(info.id, memory);
-  });
+  absl::Status asked = WithPony(
+      info.engine, [&](pony::PonyEngine& engine) { added = engine.AddSession(info.id, memory); });
   return asked.ok() ? added : asked;
 }
 
 void Fleet::RemoveSession(const AppSessionInfo& info) {
   absl::Status removed;
   if (info.engine < engines_.size() && !engines_[info.engine].released) {
-    removed = unit(info.engine).With([&](pony::PonyEngine& engine) {
+    removed = WithPony(info.engine, [&](pony::PonyEngine& engine) {
       // It may be gone already: the predecessor noticed its end, too.
       engine.RemoveSession(info.id).IgnoreError();
     });
@@ -198,7 +189,7 @@ absl::Status Fleet::StartFresh(uint32_t engine, uint16_t generation) {
   }
   for (uint32_t id : std::exchange(engines_[engine].not_removed, {})) sessions_.RemoveDone(id);
   engines_[engine].drop_snapshot = false;
-  unit(engine).Reset(NewEpoch(), Random());
+  if (absl::Status status = unit(engine).Reset(); !status.ok()) return status;
   return StartEngine(engine, generation);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "host/app_sessions.h"
@@ -39,7 +40,7 @@ class Fleet {
   const Config& config() const { return config_; }
   AppSessions& sessions() { return sessions_; }
   CardLink& card() { return *card_; }
-  size_t size() const { return config_.pony().engines(); }
+  size_t size() const { return EngineCount(config_); }
   EngineUnit& unit(uint32_t engine) { return *engines_[engine].unit; }
 
   // Opens the card's function and makes empty engines; takes no owner yet.
@@ -111,6 +112,9 @@ class Fleet {
     bool restarting = false;  // a timer will
   };
 
+  EngineMaker MakerOf(uint32_t engine);
+  // As EngineUnit::With, of an engine that is Pony's.
+  absl::Status WithPony(uint32_t engine, absl::FunctionRef<void(pony::PonyEngine&)> closure);
   absl::Status AddSession(const AppSessionInfo& info, const pony::SessionMemory& memory);
   void RemoveSession(const AppSessionInfo& info);
   absl::Status Adopt(const AppSessionInfo& info);
@@ -146,7 +150,7 @@ class Fleet {
   std::shared_ptr<Fleet*> self_ = std::make_shared<Fleet*>(this);
 };
 
-// Reads the counters of the card and of the owners of `engines` engines into `status`.
+// Reads the counters of the card and of the owners of its engines into `status`.
 absl::Status ReadCardCounters(driver::CsrWindow& window, StatusReply& status);
 
 }  // namespace farrier::host

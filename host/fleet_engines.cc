@@ -102,7 +102,7 @@ void Fleet::OnEngineEvent(const runtime::EngineEvent& event) {
               "engine {} {}: {}", event.engine, ToString(event.kind), event.detail);
   if (event.kind == runtime::EngineEvent::Kind::kOverran) return;
   for (uint32_t engine = 0; engine < engines_.size(); ++engine) {
-    if (EngineName(engine) == event.engine) OnCondition(engine, event.detail);
+    if (EngineName(config_, engine) == event.engine) OnCondition(engine, event.detail);
   }
 }
 
@@ -146,7 +146,8 @@ void Fleet::CatchUp(uint32_t engine) {
 
 void Fleet::DropSnapshot(uint32_t engine) {
   ForgetfulSink sink;
-  const absl::Status asked = unit(engine).With([&](pony::PonyEngine& pony) { pony.Delta(sink); });
+  const absl::Status asked =
+      unit(engine).With([&](HostedEngine& hosted) { hosted.engine().Delta(sink); });
   engines_[engine].drop_snapshot = !asked.ok();
 }
 
@@ -179,7 +180,9 @@ absl::Status Fleet::Restart(uint32_t engine) {
   if (!generation.ok()) return generation.status();
   if (absl::Status status = StartFresh(engine, *generation); !status.ok()) return status;
   ++engines_[engine].restarts;
-  spdlog::warn("engine {} was started anew, empty; its sessions have ended", engine);
+  spdlog::warn("engine {} was started anew, empty; {}", engine,
+               PacketEngineOf(config_, engine) == nullptr ? "its sessions have ended"
+                                                          : "what it held is lost");
   return absl::OkStatus();
 }
 
@@ -194,12 +197,9 @@ void Fleet::Sample() {
 void Fleet::Account(uint32_t engine) {
   Slot& slot = engines_[engine];
   EngineWork work;
-  const absl::Status asked = slot.unit->With([&](pony::PonyEngine& pony) {
-    pony.VisitWork([&](uint32_t session, const pony::SessionWork& done) {
-      work.sessions.emplace(session, done);
-    });
-    work.packets = pony.stats().packets_received + pony.stats().packets_sent;
-    slot.memory_bytes = pony.memory_bytes();
+  const absl::Status asked = slot.unit->With([&](HostedEngine& hosted) {
+    work = hosted.Work();
+    slot.memory_bytes = hosted.MemoryBytes();
   });
   if (!asked.ok()) return;
   runtime::Nanoseconds cpu = slot.unit->cpu_before();

@@ -20,6 +20,8 @@ constexpr char kRest[] = "host.rest";
 constexpr const char* kPonyKinds[] = {"pony.engine", "pony.session", "pony.flow",
                                       "pony.connection"};
 constexpr uint32_t kPonySchema = 1;
+constexpr const char* kPacketKinds[] = {"packet.element", "packet.held"};
+constexpr uint32_t kPacketSchema = 1;
 
 // Records written per visit to a running engine: short against its poll.
 constexpr int kSnapshotBudget = 16;
@@ -48,18 +50,22 @@ absl::Status PostAttachment(upgrade::Channel& channel, absl::string_view kind,
 
 }  // namespace
 
-std::map<std::string, uint32_t> WrittenKinds() {
+std::map<std::string, uint32_t> WrittenKinds(const Config& config) {
   std::map<std::string, uint32_t> kinds;
   for (const char* kind : kPonyKinds) kinds[kind] = kPonySchema;
+  if (config.packet_engines().empty()) return kinds;
+  for (const char* kind : kPacketKinds) kinds[kind] = kPacketSchema;
   return kinds;
 }
 
 std::map<std::string, upgrade::VersionRange> RestorableKinds() {
   std::map<std::string, upgrade::VersionRange> kinds;
-  for (const char* kind : kPonyKinds) {
-    kinds[kind].set_oldest(kPonySchema);
-    kinds[kind].set_newest(kPonySchema);
-  }
+  const auto add = [&](const char* kind, uint32_t schema) {
+    kinds[kind].set_oldest(schema);
+    kinds[kind].set_newest(schema);
+  };
+  for (const char* kind : kPonyKinds) add(kind, kPonySchema);
+  for (const char* kind : kPacketKinds) add(kind, kPacketSchema);
   return kinds;
 }
 
@@ -157,7 +163,7 @@ absl::StatusOr<bool> FleetHandover::TakeSnapshot(upgrade::EngineIndex engine,
                                                  runtime::StateSink& sink) {
   bool done = false;
   absl::Status asked = fleet_->unit(engine).With(
-      [&](pony::PonyEngine& pony) { done = pony.Snapshot(sink, kSnapshotBudget); });
+      [&](HostedEngine& hosted) { done = hosted.engine().Snapshot(sink, kSnapshotBudget); });
   if (!asked.ok()) return asked;
   if (done) {
     snapshots_done_.insert(engine);
@@ -178,7 +184,7 @@ absl::Status FleetHandover::Stop(upgrade::EngineIndex engine) {
 }
 
 absl::Status FleetHandover::TakeDelta(upgrade::EngineIndex engine, runtime::StateSink& sink) {
-  return fleet_->unit(engine).With([&](pony::PonyEngine& pony) { pony.Delta(sink); });
+  return fleet_->unit(engine).With([&](HostedEngine& hosted) { hosted.engine().Delta(sink); });
 }
 
 absl::StatusOr<bool> FleetHandover::TxDrained(upgrade::EngineIndex engine) {
@@ -292,10 +298,11 @@ absl::StatusOr<bool> FleetHandover::Prepare(const std::vector<upgrade::EngineSpe
   }
   for (uint32_t engine = 0; engine < engines.size(); ++engine) {
     const uint32_t owner = static_cast<uint32_t>(OwnerOf(engine));
-    if (engines[engine].kind() != "pony" || engines[engine].owner() != owner) {
+    const std::string kind = EngineKind(fleet_->config(), engine);
+    if (engines[engine].kind() != kind || engines[engine].owner() != owner) {
       return absl::InvalidArgumentError(absl::StrCat(
           "engine ", engine, " is announced as a \"", engines[engine].kind(), "\" of owner ",
-          engines[engine].owner(), ", not as a \"pony\" of owner ", owner));
+          engines[engine].owner(), ", not as a \"", kind, "\" of owner ", owner));
     }
   }
   if (absl::Status status = fleet_->OpenCard(function_); !status.ok()) return status;
@@ -305,8 +312,8 @@ absl::StatusOr<bool> FleetHandover::Prepare(const std::vector<upgrade::EngineSpe
 absl::Status FleetHandover::Restore(upgrade::EngineIndex engine, runtime::StateSource& source) {
   if (absl::Status status = CheckEngine(engine); !status.ok()) return status;
   absl::Status restored;
-  absl::Status asked =
-      fleet_->unit(engine).With([&](pony::PonyEngine& pony) { restored = pony.Restore(source); });
+  absl::Status asked = fleet_->unit(engine).With(
+      [&](HostedEngine& hosted) { restored = hosted.engine().Restore(source); });
   return asked.ok() ? restored : asked;
 }
 

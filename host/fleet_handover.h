@@ -16,8 +16,10 @@
 
 namespace farrier::host {
 
-// Kinds of state records that this build writes, and those it restores, with their schemas.
-std::map<std::string, uint32_t> WrittenKinds();
+// Kinds of state records, with their schemas: those that the engines of a configuration write, and
+// those that this build restores. So a build that knows nothing of packet engines can be upgraded
+// to as long as there are none.
+std::map<std::string, uint32_t> WrittenKinds(const Config& config);
 std::map<std::string, upgrade::VersionRange> RestorableKinds();
 
 // What a hand-over asks of a farrierd, on either side: engines are the fleet's, engine i being the

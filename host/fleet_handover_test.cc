@@ -15,6 +15,19 @@ namespace {
 
 using ::testing::HasSubstr;
 
+Config WithPacketEngine() {
+  return ParseConfig(R"({
+      "name": "h", "card": {"sim": {"directory": "/c"}},
+      "network": {"ip": "10.0.0.2", "mac": "02:00:00:00:00:02"},
+      "pony": {"firstPort": 7000, "engines": 2},
+      "packetEngines": [{"name": "edge", "defaultOwner": true, "pipeline": {"elements": [
+        {"name": "in", "fromPort": {"port": "card", "output": "end"}},
+        {"name": "end", "discard": {}}]}}],
+      "appSocket": "/a", "controlSocket": "/b"})",
+                     "test")
+      .value();
+}
+
 // The new side against an old one that sends what it should not: each refused, none a crash.
 class HandoverNewSideTest : public testing::Test {
  protected:
@@ -120,6 +133,37 @@ TEST_F(HandoverNewSideTest, EnginesMustBeThoseOfTheConfiguration) {
   specs[0].set_kind("kernel");
   EXPECT_THAT(std::string(handover_->Prepare(specs).status().message()), HasSubstr("\"kernel\""));
   EXPECT_TRUE(opened_.empty());
+}
+
+TEST_F(HandoverNewSideTest, EnginesOfEachKindStandWhereTheConfigurationHasThem) {
+  StartAttachment start = GoodStart();
+  *start.mutable_config() = WithPacketEngine();
+  ASSERT_TRUE(Accept("host.start", start.SerializeAsString(), 2).ok());
+  EXPECT_THAT(std::string(handover_->Prepare(Specs(2)).status().message()),
+              HasSubstr("2 engines are announced, and 3 are configured"));
+  EXPECT_THAT(std::string(handover_->Prepare(Specs(3)).status().message()),
+              HasSubstr("announced as a \"pony\" of owner 3, not as a \"packet\" of owner 3"));
+  EXPECT_TRUE(opened_.empty());
+  std::vector<upgrade::EngineSpec> specs = Specs(3);
+  specs[2].set_kind("packet");
+  EXPECT_EQ(handover_->Prepare(specs).status().message(), "no card here");
+}
+
+TEST_F(HandoverNewSideTest, APipelineThatThisBuildRefusesIsRefusedByField) {
+  StartAttachment start = GoodStart();
+  *start.mutable_config() = WithPacketEngine();
+  start.mutable_config()->mutable_packet_engines(0)->mutable_pipeline()->add_elements();
+  EXPECT_THAT(std::string(Accept("host.start", start.SerializeAsString(), 2).message()),
+              HasSubstr("packetEngines[0].pipeline.elements[2].name: missing"));
+}
+
+TEST(HandoverKinds, ThoseOfPacketEnginesAreWrittenOnlyWhereThereAreSome) {
+  Config config = WithPacketEngine();
+  EXPECT_TRUE(WrittenKinds(config).contains("packet.held"));
+  config.clear_packet_engines();
+  EXPECT_FALSE(WrittenKinds(config).contains("packet.held"));
+  EXPECT_TRUE(WrittenKinds(config).contains("pony.flow"));
+  EXPECT_TRUE(RestorableKinds().contains("packet.held"));
 }
 
 TEST_F(HandoverNewSideTest, TheFunctionToldIsOpened) {

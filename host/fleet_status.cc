@@ -78,6 +78,8 @@ void Fleet::DescribeCard(CardStatus& card) const {
 void Fleet::DescribeEngine(uint32_t id, EngineStatus& status) {
   EngineUnit& engine_unit = unit(id);
   status.set_id(id);
+  status.set_kind(EngineKind(config_, id));
+  status.set_name(EngineName(config_, id));
   status.set_owner(static_cast<uint32_t>(OwnerOf(id)));
   EngineScheduling& scheduling = *status.mutable_scheduling();
   if (!groups_->Describe(id, scheduling)) scheduling.set_condition("stopped");
@@ -92,12 +94,8 @@ void Fleet::DescribeEngine(uint32_t id, EngineStatus& status) {
   status.set_own_cpu_seconds(static_cast<double>(engines_[id].account.own()) / runtime::kSecond);
   status.set_memory_bytes(engines_[id].memory_bytes);
   auto& counters = *status.mutable_counters();
-  absl::Status asked = engine_unit.With([&](pony::PonyEngine& engine) {
-    AddCounter(counters, "connections", engine.connections());
-    const pony::EngineStats& stats = engine.stats();
-    stats.ForEach([&](const char* name, uint64_t value) { AddCounter(counters, name, value); });
-    AddCounter(counters, "retransmissions", stats.retransmitted_timeout + stats.retransmitted_fast);
-  });
+  const absl::Status asked =
+      engine_unit.With([&](HostedEngine& hosted) { hosted.Describe(status); });
   if (!asked.ok() && engine_unit.trouble().ok()) {
     spdlog::warn("engine {} does not answer: {}", id, asked.ToString());
   }
@@ -111,7 +109,9 @@ void Fleet::DescribeEngine(uint32_t id, EngineStatus& status) {
   for (uint32_t queue = 0; queue < port.queues; ++queue) {
     status.add_rx_of_queue(port.rx_of_queue[queue]);
   }
-  if (card_->info().capabilities.pacing) status.set_pacing_mbps(config_.pony().pacing_mbps());
+  if (card_->info().capabilities.pacing && PacketEngineOf(config_, id) == nullptr) {
+    status.set_pacing_mbps(config_.pony().pacing_mbps());
+  }
 }
 
 absl::Status ReadCardCounters(driver::CsrWindow& window, StatusReply& status) {

@@ -67,12 +67,12 @@ std::string RenderStatus(const StatusReply& status) {
       card.leased() ? absl::StrCat("function ", FunctionName(card.lease_function())) : "free",
       "\n");
   absl::StrAppend(&out, "  ", NonZero(card.counters()), "\n\nengines\n");
-  std::vector<Row> rows = {{"id", "owner", "state", "generation", "sessions", "CPU s",
-                            "packets by queue", "pacing", "TX cells"}};
+  std::vector<Row> rows = {{"id", "name", "kind", "owner", "state", "generation", "sessions",
+                            "CPU s", "packets by queue", "pacing", "TX cells"}};
   for (const EngineStatus& engine : status.engines()) {
     rows.push_back(
-        {absl::StrCat(engine.id()), absl::StrCat(engine.owner()), engine.state(),
-         absl::StrCat(engine.generation()), absl::StrCat(engine.sessions()),
+        {absl::StrCat(engine.id()), engine.name(), engine.kind(), absl::StrCat(engine.owner()),
+         engine.state(), absl::StrCat(engine.generation()), absl::StrCat(engine.sessions()),
          absl::StrFormat("%.2f", engine.cpu_seconds()), absl::StrJoin(engine.rx_of_queue(), " "),
          Pacing(engine),
          engine.tx_quota() == 0 ? "-" : absl::StrCat(engine.tx_cells(), "/", engine.tx_quota())});
@@ -81,6 +81,9 @@ std::string RenderStatus(const StatusReply& status) {
   for (const EngineStatus& engine : status.engines()) {
     absl::StrAppend(&out, "\nengine ", engine.id(), "\n  engine: ", NonZero(engine.counters()),
                     "\n  card:   ", NonZero(engine.card_counters()), "\n");
+    if (!engine.elements().empty()) {
+      absl::StrAppend(&out, "  elements: see farrierctl elements ", engine.name(), "\n");
+    }
   }
   if (status.sessions().empty()) {
     absl::StrAppend(&out, "\nno sessions\n");
@@ -105,11 +108,14 @@ std::string RenderMoved(const EngineMoved& moved) {
   for (const StepTime& step : moved.steps()) {
     absl::StrAppendFormat(&steps, "%s%s %.2f", steps.empty() ? "" : ", ", step.name(), step.ms());
   }
+  const std::string kind = moved.kind().empty() || moved.kind() == "pony"
+                               ? ""
+                               : absl::StrCat(" (", moved.kind(), " ", moved.name(), ")");
   return absl::StrFormat(
-      "              engine %d  generation %d -> %d, blackout %.2f ms (%s), %d packets held and "
+      "              engine %d%s  generation %d -> %d, blackout %.2f ms (%s), %d packets held and "
       "delivered, state %d B of which %d B in the blackout\n",
-      moved.id(), moved.generation_before(), moved.generation_after(), moved.blackout_ms(), steps,
-      moved.held_packets(), moved.state_bytes(), moved.delta_bytes());
+      moved.id(), kind, moved.generation_before(), moved.generation_after(), moved.blackout_ms(),
+      steps, moved.held_packets(), moved.state_bytes(), moved.delta_bytes());
 }
 
 std::string RenderResult(const UpgradeResult& result) {

@@ -9,6 +9,7 @@ namespace farrier::host {
 // The control plane's messages as farrierctl shows them to people; each ends with a newline.
 std::string RenderStatus(const StatusReply& status);
 std::string RenderEngines(const StatusReply& status);
+std::string RenderElements(const StatusReply& status);
 std::string RenderGroups(const StatusReply& status);
 std::string RenderGroup(const GroupStatus& group);
 std::string RenderPhase(const UpgradePhase& phase);

@@ -50,6 +50,15 @@ std::string RenderAccounts(const StatusReply& status) {
 // A count of things that one hopes for none of.
 std::string Count(uint64_t count) { return count == 0 ? "-" : absl::StrCat(count); }
 
+// By id; those of other kinds than Pony's with what they are.
+std::string Engines(const GroupStatus& group) {
+  if (group.members().empty()) return absl::StrJoin(group.engines(), " ");  // an older build
+  return absl::StrJoin(group.members(), " ", [](std::string* out, const GroupMember& member) {
+    absl::StrAppend(out, member.id());
+    if (member.kind() != "pony") absl::StrAppend(out, " (", member.kind(), " ", member.name(), ")");
+  });
+}
+
 std::string Threads(const GroupConfig& settings) {
   if (settings.mode() == "spreading") return "a thread per engine";
   const char* const bound = settings.mode() == "compacting" ? "at most " : "";
@@ -63,13 +72,14 @@ std::string RenderEngines(const StatusReply& status) {
   std::string out =
       absl::StrFormat("%s: engines of farrierd %s, pid %d%s\n", status.name(), status.version(),
                       status.pid(), status.upgrading() ? ", an upgrade is under way" : "");
-  std::vector<Row> rows = {{"id", "group", "mode", "weight", "condition", "thread", "CPU", "load",
-                            "delay", "polls", "inputs", "overruns", "blocks", "longest poll",
-                            "moves", "restarts"}};
+  std::vector<Row> rows = {{"id", "name", "kind", "group", "mode", "weight", "condition", "thread",
+                            "CPU", "load", "delay", "polls", "inputs", "overruns", "blocks",
+                            "longest poll", "moves", "restarts"}};
   for (const EngineStatus& engine : status.engines()) {
     const EngineScheduling& s = engine.scheduling();
-    rows.push_back({absl::StrCat(engine.id()), s.group(), s.mode(), absl::StrCat(s.weight()),
-                    s.condition(), OrDash(s.thread()), Percent(s.cpu_percent()), Share(s.load()),
+    rows.push_back({absl::StrCat(engine.id()), OrDash(engine.name()), OrDash(engine.kind()),
+                    s.group(), s.mode(), absl::StrCat(s.weight()), s.condition(),
+                    OrDash(s.thread()), Percent(s.cpu_percent()), Share(s.load()),
                     Microseconds(s.delay_us()), absl::StrCat(s.polls()), absl::StrCat(s.inputs()),
                     Count(s.overruns()), Count(s.blocks()), Microseconds(s.longest_poll_us()),
                     absl::StrCat(s.migrations()), Count(s.restarts())});
@@ -84,6 +94,25 @@ std::string RenderEngines(const StatusReply& status) {
   return out;
 }
 
+std::string RenderElements(const StatusReply& status) {
+  std::vector<Row> rows = {{"engine", "element", "kind", "packets", "counters"}};
+  for (const EngineStatus& engine : status.engines()) {
+    for (const ElementStatus& element : engine.elements()) {
+      std::string packets = "-", others;
+      for (const Counter& counter : element.counters()) {
+        if (counter.name() == "packets") {
+          packets = absl::StrCat(counter.value());
+        } else if (counter.value() != 0) {
+          absl::StrAppend(&others, others.empty() ? "" : ", ", counter.name(), " ",
+                          counter.value());
+        }
+      }
+      rows.push_back({engine.name(), element.name(), element.kind(), packets, OrDash(others)});
+    }
+  }
+  return rows.size() > 1 ? Table(rows) : "no packet engines\n";
+}
+
 std::string RenderGroup(const GroupStatus& group) {
   const GroupConfig& settings = group.settings();
   std::string out = absl::StrFormat(
@@ -92,8 +121,7 @@ std::string RenderGroup(const GroupStatus& group) {
       settings.has_numa_node() ? absl::StrCat(" of NUMA node ", settings.numa_node()) : "");
   absl::StrAppendFormat(&out, "  now: CPU %s, load %s, delay %s; engines: %s\n",
                         Percent(group.cpu_percent()), Share(group.load()),
-                        Microseconds(group.delay_us()),
-                        OrDash(absl::StrJoin(group.engines(), " ")));
+                        Microseconds(group.delay_us()), OrDash(Engines(group)));
   std::vector<std::string> set = {absl::StrCat("class ", settings.thread_class()),
                                   absl::StrCat(settings.cpu_percent(), "% CPU"),
                                   absl::StrCat("weight ", settings.weight())};

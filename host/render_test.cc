@@ -55,6 +55,8 @@ TEST(Render, EnginesShowHowTheyGetCpuTime) {
   StatusReply status;
   status.set_name("host2");
   EngineScheduling& well = *status.add_engines()->mutable_scheduling();
+  status.mutable_engines(0)->set_name("pony0");
+  status.mutable_engines(0)->set_kind("pony");
   well.set_group("fast");
   well.set_mode("compacting");
   well.set_weight(2);
@@ -79,8 +81,9 @@ TEST(Render, EnginesShowHowTheyGetCpuTime) {
   const std::string text = RenderEngines(status);
   EXPECT_THAT(text, ContainsRegex("kv +0 +77 +0 +3.00 s +75.0% +5.0 MiB\n"));
   EXPECT_THAT(text, ContainsRegex("the engine itself +0 +- +- +1.00 s +25.0% +1.5 KiB\n"));
-  EXPECT_THAT(text, ContainsRegex("0   fast +compacting +2   running +fast-3 +13.2% +12.5% +"
-                                  "1.5 ms +100000 "));
+  EXPECT_THAT(text,
+              ContainsRegex("0   pony0 +pony +fast +compacting +2   running +fast-3 +13.2% +12.5% +"
+                            "1.5 ms +100000 "));
   EXPECT_THAT(text, AllOf(ContainsRegex("\n   1 .* hung "), HasSubstr("engine 1 hangs: it spins")));
 }
 
@@ -115,19 +118,53 @@ TEST(Render, GroupsShowTheirSettingsAndThreads) {
             HasSubstr("fast-0 has nothing better than nice: SCHED_FIFO: EPERM")));
 }
 
+TEST(Render, GroupsNameEnginesThatAreNotPonys) {
+  GroupStatus group;
+  for (uint32_t id : {0, 2}) {
+    group.add_engines(id);
+    GroupMember& member = *group.add_members();
+    member.set_id(id);
+    member.set_name(id == 0 ? "pony0" : "edge");
+    member.set_kind(id == 0 ? "pony" : "packet");
+  }
+  EXPECT_THAT(RenderGroup(group), HasSubstr("engines: 0 2 (packet edge)\n"));
+}
+
+TEST(Render, ElementsShowWhatTheyCounted) {
+  StatusReply status;
+  EngineStatus& engine = *status.add_engines();
+  engine.set_name("edge");
+  ElementStatus& firewall = *engine.add_elements();
+  firewall.set_name("firewall");
+  firewall.set_kind("acl");
+  Count(firewall.add_counters(), "packets", 12);
+  Count(firewall.add_counters(), "denied", 3);
+  Count(firewall.add_counters(), "malformed", 0);
+  ElementStatus& end = *engine.add_elements();
+  end.set_name("end");
+  end.set_kind("discard");
+  const std::string text = RenderElements(status);
+  EXPECT_THAT(text, ContainsRegex("edge +firewall +acl +12 +denied 3\n"));
+  EXPECT_THAT(text, ContainsRegex("edge +end +discard +- +-\n"));
+  EXPECT_EQ(RenderElements(StatusReply()), "no packet engines\n");
+}
+
 TEST(Render, AnUpgradeIsTold) {
   UpgradeResult result;
   result.set_version_before("1");
   result.set_version_after("2");
   result.set_function_after(1);
   EngineMoved& moved = *result.add_engines();
+  moved.set_name("edge");
+  moved.set_kind("packet");
   moved.set_blackout_ms(4.25);
   moved.set_held_packets(9);
   StepTime& step = *moved.add_steps();
   step.set_name("drain");
   step.set_ms(0.5);
-  EXPECT_THAT(RenderMoved(moved), AllOf(HasSubstr("blackout 4.25 ms (drain 0.50)"),
-                                        HasSubstr("9 packets held and delivered")));
+  EXPECT_THAT(RenderMoved(moved),
+              AllOf(HasSubstr("engine 0 (packet edge)"), HasSubstr("blackout 4.25 ms (drain 0.50)"),
+                    HasSubstr("9 packets held and delivered")));
   EXPECT_THAT(RenderResult(result),
               AllOf(HasSubstr("farrierd 1"), HasSubstr("is now farrierd 2"),
                     HasSubstr("function B"), HasSubstr("longest blackout 4.25 ms")));

@@ -20,6 +20,8 @@ class FromPort final : public Element {
   // When what may have been left in the port arrived, at the latest; kNever: nothing was left.
   runtime::Nanoseconds left_over_since() const { return left_over_since_; }
 
+  uint64_t packets() const { return received_.packets; }
+
   runtime::PacketPort& port() { return *port_; }
 
   void Push(runtime::Nanoseconds, Batch) override {}  // nothing leads here

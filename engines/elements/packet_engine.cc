@@ -89,4 +89,16 @@ std::vector<CounterValue> PacketEngine::Counters() const {
   return values;
 }
 
+uint64_t PacketEngine::packets_received() const {
+  uint64_t packets = 0;
+  for (const FromPort* from : graph_.from) packets += from->packets();
+  return packets;
+}
+
+uint64_t PacketEngine::memory_bytes() const {
+  uint64_t bytes = 0;
+  for (const HoldingElement* holding : graph_.holding) bytes += holding->store().memory_bytes();
+  return bytes;
+}
+
 }  // namespace farrier::elements

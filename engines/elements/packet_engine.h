@@ -41,6 +41,12 @@ class PacketEngine final : public runtime::Engine {
   // the engine's thread (Mailbox).
   std::vector<CounterValue> Counters() const;
 
+  // On the engine's thread.
+  uint64_t packets_received() const;
+
+  // Bytes that its elements hold packets in, taken at set-up.
+  uint64_t memory_bytes() const;
+
  private:
   explicit PacketEngine(Graph graph) : graph_(std::move(graph)), state_(graph_) {}
 

@@ -25,6 +25,8 @@ class PacketStore {
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   uint64_t bytes() const { return bytes_; }
+  // What it takes, full or empty.
+  uint64_t memory_bytes() const { return memory_bytes_ + entries_.size() * sizeof(Entry); }
   // Held are packets first() <= number < next(), all of them but while state is being restored.
   uint64_t first() const { return empty() ? next_ : At(0).number; }
   uint64_t next() const { return next_; }

@@ -192,18 +192,23 @@ std::vector<OutputConfig> OutputsOf(const ElementConfig& element) {
   return {};
 }
 
-absl::Status ValidatePipeline(const Pipeline& pipeline, absl::string_view origin) {
+std::vector<std::string> PipelineErrors(const Pipeline& pipeline) {
   ConfigErrors errors;
   if (pipeline.elements_size() > kMaxElements) {
     errors.Add("elements", absl::StrCat(pipeline.elements_size(), " elements"),
                absl::StrCat("are too many; at most ", kMaxElements));
-    return Failure(origin, errors.lines());
+    return errors.lines();
   }
   for (int i = 0; i < pipeline.elements_size(); ++i) {
     FieldChecker(absl::StrCat("elements[", i, "]"), errors).Check(pipeline.elements(i));
   }
   CheckGraph(pipeline, errors);
-  return errors.lines().empty() ? absl::OkStatus() : Failure(origin, errors.lines());
+  return errors.lines();
+}
+
+absl::Status ValidatePipeline(const Pipeline& pipeline, absl::string_view origin) {
+  const std::vector<std::string> errors = PipelineErrors(pipeline);
+  return errors.empty() ? absl::OkStatus() : Failure(origin, errors);
 }
 
 absl::StatusOr<Pipeline> ParsePipeline(absl::string_view json, absl::string_view origin) {

@@ -16,6 +16,8 @@ namespace farrier::elements {
 absl::StatusOr<Pipeline> ParsePipeline(absl::string_view json, absl::string_view origin);
 // The same for one that came as a message.
 absl::Status ValidatePipeline(const Pipeline& pipeline, absl::string_view origin);
+// The same as lines without an origin, for one that is part of something; empty: it is good.
+std::vector<std::string> PipelineErrors(const Pipeline& pipeline);
 
 // An output in a configuration.
 struct OutputConfig {

@@ -141,13 +141,13 @@ std::string Cluster::Config(int host) const {
     "ip": "%s", "mac": "02:00:00:00:00:%02x",
     "neighbors": [{"ip": "%s", "mac": "02:00:00:00:00:%02x", "firstPort": 7000, "engines": %d}]
   },
-  "pony": {"firstPort": 7000, "engines": %d%s}%s,
+  "pony": {"firstPort": 7000, "engines": %d%s}%s%s,
   "appSocket": "%s",
   "controlSocket": "%s"
 })",
       host + 1, card, more(options_.card_config), Ip(host), host + 1, Ip(peer), peer + 1,
       options_.engines, options_.engines, more(options_.pony_config), more(options_.config),
-      AppSocket(host).string(), ControlSocket(host).string());
+      more(options_.host_config[host]), AppSocket(host).string(), ControlSocket(host).string());
 }
 
 absl::Status Cluster::StartDaemon(int host, const std::string& program) {

@@ -27,6 +27,7 @@ struct ClusterOptions {
   std::string config;
   std::string card_config;
   std::string pony_config;
+  std::array<std::string, 2> host_config;         // more of one host's alone
   std::string daemon = "farrierd";                // the program that both hosts start with
   std::map<std::string, std::string> daemon_env;  // of both daemons and what they become
   std::filesystem::path programs;                 // where the binaries are
