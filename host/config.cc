@@ -394,6 +394,26 @@ std::string EngineKind(const Config& config, uint32_t engine) {
   return PacketEngineOf(config, engine) == nullptr ? "pony" : "packet";
 }
 
+void SetPlacement(Config& config, uint32_t engine, const std::string& group, uint32_t weight) {
+  if (engine >= config.pony().engines()) {
+    PacketEngineConfig& packet =
+        *config.mutable_packet_engines(static_cast<int>(engine - config.pony().engines()));
+    packet.set_group(group);
+    packet.set_weight(weight);
+    return;
+  }
+  auto& placements = *config.mutable_pony()->mutable_placement();
+  auto placement =
+      std::find_if(placements.begin(), placements.end(),
+                   [&](const PlacementConfig& each) { return each.engine() == engine; });
+  if (placement == placements.end()) {
+    placements.Add()->set_engine(engine);
+    placement = placements.end() - 1;
+  }
+  placement->set_group(group);
+  placement->set_weight(weight);
+}
+
 pony::EngineOptions EngineOptionsFor(const Config& config, uint32_t id) {
   pony::EngineOptions options;
   options.id = id;

@@ -32,6 +32,9 @@ std::string EngineName(const Config& config, uint32_t engine);
 // As runtime::Engine::kind().
 std::string EngineKind(const Config& config, uint32_t engine);
 
+// Places an engine, whether it was in the configuration's placements or not.
+void SetPlacement(Config& config, uint32_t engine, const std::string& group, uint32_t weight);
+
 // What pony engine `id` of a validated configuration is to be; epoch and seed are the caller's.
 pony::EngineOptions EngineOptionsFor(const Config& config, uint32_t id);
 

@@ -42,13 +42,28 @@ class AdminService final : public Control::Service {
 
   grpc::Status SetGroup(grpc::ServerContext*, const SetGroupRequest* request,
                         GroupStatus* reply) override {
-    absl::StatusOr<GroupStatus> status = backend_.SetGroup(request->change());
+    return Answer(backend_.SetGroup(request->change()), reply);
+  }
+  grpc::Status AddGroup(grpc::ServerContext*, const AddGroupRequest* request,
+                        GroupStatus* reply) override {
+    return Answer(backend_.AddGroup(request->settings()), reply);
+  }
+  grpc::Status RemoveGroup(grpc::ServerContext*, const RemoveGroupRequest* request,
+                           RemoveGroupReply*) override {
+    return ToGrpc(backend_.RemoveGroup(request->name()));
+  }
+  grpc::Status PlaceEngine(grpc::ServerContext*, const PlaceEngineRequest* request,
+                           GroupStatus* reply) override {
+    return Answer(backend_.PlaceEngine(*request), reply);
+  }
+
+ private:
+  static grpc::Status Answer(absl::StatusOr<GroupStatus> status, GroupStatus* reply) {
     if (!status.ok()) return ToGrpc(status.status());
     *reply = *std::move(status);
     return grpc::Status::OK;
   }
 
- private:
   ControlBackend& backend_;
 };
 
@@ -62,6 +77,16 @@ class StrangerService final : public Control::Service {
     return Denied();
   }
   grpc::Status SetGroup(grpc::ServerContext*, const SetGroupRequest*, GroupStatus*) override {
+    return Denied();
+  }
+  grpc::Status AddGroup(grpc::ServerContext*, const AddGroupRequest*, GroupStatus*) override {
+    return Denied();
+  }
+  grpc::Status RemoveGroup(grpc::ServerContext*, const RemoveGroupRequest*,
+                           RemoveGroupReply*) override {
+    return Denied();
+  }
+  grpc::Status PlaceEngine(grpc::ServerContext*, const PlaceEngineRequest*, GroupStatus*) override {
     return Denied();
   }
 

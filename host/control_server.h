@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,8 +23,11 @@ class ControlBackend {
   virtual absl::Status Upgrade(const UpgradeRequest& request,
                                std::function<void(const UpgradeProgress&)> progress) = 0;
 
-  // See Control.SetGroup.
+  // See the calls of the same name.
   virtual absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change) = 0;
+  virtual absl::StatusOr<GroupStatus> AddGroup(const GroupConfig& settings) = 0;
+  virtual absl::Status RemoveGroup(const std::string& name) = 0;
+  virtual absl::StatusOr<GroupStatus> PlaceEngine(const PlaceEngineRequest& request) = 0;
 };
 
 // gRPC over connections that somebody else accepted. Who may do anything at all is decided by the

@@ -47,6 +47,22 @@ class FakeBackend final : public ControlBackend {
     *status.mutable_settings() = change;
     return status;
   }
+  absl::StatusOr<GroupStatus> AddGroup(const GroupConfig& settings) override {
+    if (settings.name().empty()) return absl::InvalidArgumentError("name: missing");
+    GroupStatus status;
+    *status.mutable_settings() = settings;
+    return status;
+  }
+  absl::Status RemoveGroup(const std::string& name) override {
+    return name == "pony" ? absl::FailedPreconditionError("it has engines") : absl::OkStatus();
+  }
+  absl::StatusOr<GroupStatus> PlaceEngine(const PlaceEngineRequest& request) override {
+    if (request.engine() != "pony1") return absl::NotFoundError("there are: pony1");
+    GroupStatus status;
+    status.mutable_settings()->set_name(request.group());
+    status.mutable_settings()->set_weight(request.weight());
+    return status;
+  }
 
   std::atomic<int> status_calls = 0;
   std::promise<void> slow;
@@ -105,6 +121,37 @@ TEST_F(ControlServerTest, AGroupIsSetOrTheReasonTold) {
   const grpc::Status status = stub->SetGroup(&again, request, &group);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(status.error_message(), "there are: pony");
+}
+
+TEST_F(ControlServerTest, GroupsComeAndGoAndEnginesMoveOrTheReasonIsTold) {
+  auto stub = Stub(Connect());
+  GroupStatus group;
+  AddGroupRequest add;
+  grpc::ClientContext nameless, named;
+  EXPECT_EQ(stub->AddGroup(&nameless, add, &group).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  add.mutable_settings()->set_name("fast");
+  EXPECT_TRUE(stub->AddGroup(&named, add, &group).ok());
+  EXPECT_EQ(group.settings().name(), "fast");
+
+  PlaceEngineRequest place;
+  place.set_engine("cow");
+  place.set_group("fast");
+  place.set_weight(3);
+  grpc::ClientContext unknown, known;
+  EXPECT_EQ(stub->PlaceEngine(&unknown, place, &group).error_code(), grpc::StatusCode::NOT_FOUND);
+  place.set_engine("pony1");
+  EXPECT_TRUE(stub->PlaceEngine(&known, place, &group).ok());
+  EXPECT_EQ(group.settings().weight(), 3u);
+
+  RemoveGroupRequest remove;
+  RemoveGroupReply reply;
+  remove.set_name("pony");
+  grpc::ClientContext in_use, empty;
+  EXPECT_EQ(stub->RemoveGroup(&in_use, remove, &reply).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+  remove.set_name("fast");
+  EXPECT_TRUE(stub->RemoveGroup(&empty, remove, &reply).ok());
 }
 
 TEST_F(ControlServerTest, AnUpgradeStreamsItsProgressAndItsResult) {
@@ -251,6 +298,14 @@ TEST_F(ControlServerTest, AnotherUserIsDeniedEverything) {
   grpc::ClientContext set;
   GroupStatus group;
   EXPECT_EQ(stub->SetGroup(&set, SetGroupRequest(), &group).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  grpc::ClientContext add, remove, place;
+  RemoveGroupReply removed;
+  EXPECT_EQ(stub->AddGroup(&add, AddGroupRequest(), &group).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(stub->RemoveGroup(&remove, RemoveGroupRequest(), &removed).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(stub->PlaceEngine(&place, PlaceEngineRequest(), &group).error_code(),
             grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(backend_.status_calls, 0);
 }

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kLastWordsMs = 2'000;  // for calls that are being answered at the end
 constexpr auto kStatusTimeout = std::chrono::seconds(5);
-constexpr auto kSetGroupTimeout = std::chrono::seconds(40);  // 16 engines that do not answer
+constexpr auto kFleetTimeout = std::chrono::seconds(40);  // 16 engines that do not answer
 // A predecessor that hangs before anything has moved costs nothing but a waiting process; its own
 // limit, upgrade.prepareMs, is at most this.
 constexpr runtime::Nanoseconds kBrownoutSilence = 3'600 * runtime::kSecond;
@@ -204,20 +204,41 @@ StatusReply Daemon::LoopStatus() {
   return status;
 }
 
-absl::StatusOr<GroupStatus> Daemon::SetGroup(const GroupConfig& change) {
+absl::StatusOr<GroupStatus> Daemon::AskFleet(
+    std::function<absl::StatusOr<GroupStatus>(Fleet&)> question) {
   auto answer = std::make_shared<std::promise<absl::StatusOr<GroupStatus>>>();
   auto reply = answer->get_future();
-  loop_->Post([this, answer, change] {
+  loop_->Post([this, answer, question = std::move(question)] {
     if (stage_ != Stage::kServing) {
       answer->set_value(absl::UnavailableError("farrierd is ending"));
     } else {
-      answer->set_value(fleet_->SetGroup(change));
+      answer->set_value(question(*fleet_));
     }
   });
-  if (reply.wait_for(kSetGroupTimeout) != std::future_status::ready) {
+  if (reply.wait_for(kFleetTimeout) != std::future_status::ready) {
     return absl::DeadlineExceededError("farrierd's control thread does not answer");
   }
   return reply.get();
+}
+
+absl::StatusOr<GroupStatus> Daemon::SetGroup(const GroupConfig& change) {
+  return AskFleet([change](Fleet& fleet) { return fleet.SetGroup(change); });
+}
+
+absl::StatusOr<GroupStatus> Daemon::AddGroup(const GroupConfig& settings) {
+  return AskFleet([settings](Fleet& fleet) { return fleet.AddGroup(settings); });
+}
+
+absl::Status Daemon::RemoveGroup(const std::string& name) {
+  return AskFleet([name](Fleet& fleet) -> absl::StatusOr<GroupStatus> {
+           if (absl::Status removed = fleet.RemoveGroup(name); !removed.ok()) return removed;
+           return GroupStatus();
+         })
+      .status();
+}
+
+absl::StatusOr<GroupStatus> Daemon::PlaceEngine(const PlaceEngineRequest& request) {
+  return AskFleet([request](Fleet& fleet) { return fleet.PlaceEngine(request); });
 }
 
 // ---- Succeeding.

@@ -48,6 +48,9 @@ class Daemon final : public ControlBackend {
   absl::Status Upgrade(const UpgradeRequest& request,
                        std::function<void(const UpgradeProgress&)> progress) override;
   absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change) override;
+  absl::StatusOr<GroupStatus> AddGroup(const GroupConfig& settings) override;
+  absl::Status RemoveGroup(const std::string& name) override;
+  absl::StatusOr<GroupStatus> PlaceEngine(const PlaceEngineRequest& request) override;
 
   // An engine hangs in a thread of its own, at the end: this must not be destroyed, and the process
   // is to end without any destructor.
@@ -71,6 +74,8 @@ class Daemon final : public ControlBackend {
   absl::Status Live();
   void RemoveSockets();
   StatusReply LoopStatus();
+  // On the control thread, while this is the daemon; waits for the answer.
+  absl::StatusOr<GroupStatus> AskFleet(std::function<absl::StatusOr<GroupStatus>(Fleet&)> question);
 
   // Being upgraded.
   absl::Status BeginUpgrade(const std::string& binary, std::shared_ptr<UpgradeJob> job);

@@ -43,25 +43,30 @@ absl::StatusOr<std::unique_ptr<EngineGroups>> EngineGroups::Start(
     const Config& config, const runtime::Clock& clock, runtime::CpuTopology topology,
     std::function<void(const runtime::EngineEvent&)> on_event) {
   auto groups = std::unique_ptr<EngineGroups>(new EngineGroups(config, clock));
+  groups->environment_ = {.clock = &clock,
+                          .cycles = &groups->cycles_,
+                          .meter = &groups->meter_,
+                          .topology = std::move(topology),
+                          .control_timeout = kControlTimeout,
+                          .on_event = std::move(on_event)};
   for (Group& group : groups->groups_) {
-    const std::string& name = group.settings.name();
-    absl::StatusOr<runtime::GroupOptions> options =
-        GroupOptionsOf(group.settings, static_cast<uint32_t>(group.engines.size()));
-    if (!options.ok()) return OfGroup(name, options.status());
-    absl::StatusOr<std::unique_ptr<runtime::EngineGroup>> started =
-        runtime::EngineGroup::Start(name, *std::move(options),
-                                    {.clock = &clock,
-                                     .cycles = &groups->cycles_,
-                                     .meter = &groups->meter_,
-                                     .topology = topology,
-                                     .control_timeout = kControlTimeout,
-                                     .on_event = on_event});
-    if (!started.ok()) return OfGroup(name, started.status());
-    group.group = *std::move(started);
-    groups->Look(group);
-    LogThreads(group);
+    if (absl::Status started = groups->Start(group); !started.ok()) return started;
   }
   return groups;
+}
+
+absl::Status EngineGroups::Start(Group& group) {
+  const std::string& name = group.settings.name();
+  absl::StatusOr<runtime::GroupOptions> options =
+      GroupOptionsOf(group.settings, static_cast<uint32_t>(group.engines.size()));
+  if (!options.ok()) return OfGroup(name, options.status());
+  absl::StatusOr<std::unique_ptr<runtime::EngineGroup>> started =
+      runtime::EngineGroup::Start(name, *std::move(options), environment_);
+  if (!started.ok()) return OfGroup(name, started.status());
+  group.group = *std::move(started);
+  Look(group);
+  LogThreads(group);
+  return absl::OkStatus();
 }
 
 EngineGroups::EngineGroups(const Config& config, const runtime::Clock& clock)
@@ -89,34 +94,82 @@ EngineGroups::EngineGroups(const Config& config, const runtime::Clock& clock)
   }
 }
 
-absl::StatusOr<GroupStatus> EngineGroups::Set(const GroupConfig& change) {
-  const auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& each) {
-    return each.settings.name() == change.name();
-  });
-  if (group == groups_.end()) {
-    return absl::NotFoundError(absl::StrCat(
-        "there is no group \"", change.name(),
-        "\"; there are: ", absl::StrJoin(groups_, ", ", [](std::string* out, const Group& each) {
-          absl::StrAppend(out, each.settings.name());
-        })));
+absl::StatusOr<size_t> EngineGroups::Find(const std::string& name) const {
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    if (groups_[i].settings.name() == name) return i;
   }
-  GroupConfig settings = group->settings;
+  return absl::NotFoundError(absl::StrCat(
+      "there is no group \"", name,
+      "\"; there are: ", absl::StrJoin(groups_, ", ", [](std::string* out, const Group& each) {
+        absl::StrAppend(out, each.settings.name());
+      })));
+}
+
+absl::StatusOr<GroupStatus> EngineGroups::Set(const GroupConfig& change) {
+  const absl::StatusOr<size_t> found = Find(change.name());
+  if (!found.ok()) return found.status();
+  Group& group = groups_[*found];
+  GroupConfig settings = group.settings;
   settings.MergeFrom(change);
   SetGroupDefaults(settings);
-  if (settings.SerializeAsString() != group->settings.SerializeAsString()) {
+  if (settings.SerializeAsString() != group.settings.SerializeAsString()) {
     absl::StatusOr<runtime::GroupOptions> options =
-        GroupOptionsOf(settings, static_cast<uint32_t>(group->engines.size()));
+        GroupOptionsOf(settings, static_cast<uint32_t>(group.engines.size()));
     if (!options.ok()) return OfGroup(change.name(), options.status());
-    const absl::Status formed = group->group->Reconfigure(*std::move(options));
+    const absl::Status formed = group.group->Reconfigure(*std::move(options));
     if (!formed.ok() && !absl::IsDeadlineExceeded(formed)) return OfGroup(change.name(), formed);
-    group->settings = std::move(settings);
-    Look(*group);
-    LogThreads(*group);
+    group.settings = std::move(settings);
+    Look(group);
+    LogThreads(group);
     if (!formed.ok()) return OfGroup(change.name(), formed);
   } else {
-    Look(*group);
+    Look(group);
   }
-  return StatusOf(*group);
+  return StatusOf(group);
+}
+
+absl::StatusOr<GroupStatus> EngineGroups::Add(const GroupConfig& settings) {
+  Group group{.settings = settings};
+  if (absl::Status started = Start(group); !started.ok()) return started;
+  groups_.push_back(std::move(group));
+  return StatusOf(groups_.back());
+}
+
+absl::Status EngineGroups::Remove(const std::string& name) {
+  const absl::StatusOr<size_t> found = Find(name);
+  if (!found.ok()) return found.status();
+  const std::vector<uint32_t>& engines = groups_[*found].engines;
+  if (!engines.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "engines are placed in group ", name, ": ",
+        absl::StrJoin(
+            engines, ", ",
+            [&](std::string* out, uint32_t engine) { absl::StrAppend(out, places_[engine].name); }),
+        "; place them elsewhere first, with farrierctl engine place"));
+  }
+  groups_.erase(groups_.begin() + static_cast<ptrdiff_t>(*found));
+  for (Place& place : places_) {
+    if (place.group > *found) --place.group;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<GroupStatus> EngineGroups::Move(
+    uint32_t engine, const std::string& group, int weight,
+    absl::FunctionRef<absl::Status(runtime::EngineGroup&, int)> carry) {
+  const absl::StatusOr<size_t> found = Find(group);
+  if (!found.ok()) return found.status();
+  Group& to = groups_[*found];
+  Place& place = places_[engine];
+  if (place.group != *found || place.weight != weight) {
+    if (absl::Status moved = carry(*to.group, weight); !moved.ok()) return moved;
+    std::erase(groups_[place.group].engines, engine);
+    to.engines.insert(std::lower_bound(to.engines.begin(), to.engines.end(), engine), engine);
+    place.group = *found;
+    place.weight = weight;
+  }
+  Look(to);
+  return StatusOf(to);
 }
 
 std::vector<GroupConfig> EngineGroups::Settings() const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engines/runtime/clock.h"
@@ -39,7 +40,19 @@ class EngineGroups {
   // engine stays on its old thread.
   absl::StatusOr<GroupStatus> Set(const GroupConfig& change);
 
-  // As they are now, in the order of the configuration.
+  // One more, without engines; its settings are validated and complete.
+  absl::StatusOr<GroupStatus> Add(const GroupConfig& settings);
+
+  // NotFound, or FailedPrecondition if engines are placed in it.
+  absl::Status Remove(const std::string& name);
+
+  // From now on `engine` is in the group of that name, where `carry` takes it. NotFound; what
+  // `carry` says; then all is as it was.
+  absl::StatusOr<GroupStatus> Move(
+      uint32_t engine, const std::string& group, int weight,
+      absl::FunctionRef<absl::Status(runtime::EngineGroup& group, int weight)> carry);
+
+  // As they are now, in the order of the configuration, those added since behind.
   std::vector<GroupConfig> Settings() const;
 
   // Asks the groups how they are; what follows tells that. Waits some 20 ms for each thread at
@@ -72,12 +85,15 @@ class EngineGroups {
   };
 
   EngineGroups(const Config& config, const runtime::Clock& clock);
+  absl::Status Start(Group& group);
+  absl::StatusOr<size_t> Find(const std::string& name) const;
   void Look(Group& group);
   GroupStatus StatusOf(const Group& group) const;
   static void LogThreads(const Group& group);
   const runtime::EngineReport* ReportOf(uint32_t engine) const;
 
   const runtime::Clock& clock_;
+  runtime::GroupEnvironment environment_;
   const runtime::CycleClock cycles_;
   const runtime::KernelThreadMeter meter_;
   std::vector<Place> places_;  // by engine

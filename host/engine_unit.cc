@@ -29,7 +29,7 @@ EngineUnit::EngineUnit(EngineUnitOptions options, EngineMaker make, driver::Owne
     : options_(std::move(options)),
       make_(std::move(make)),
       port_(port),
-      group_(group),
+      group_(&group),
       wrapper_(std::move(wrapper)) {}
 
 EngineUnit::~EngineUnit() = default;
@@ -42,10 +42,29 @@ absl::Status EngineUnit::Start(uint16_t generation, std::optional<driver::TxCell
   }
   port_.SetGeneration(generation, cells);
   generation_ = generation;
-  absl::Status status = group_.Add(polled(), *mailbox_, options_.name, options_.weight);
-  running_ = status.ok();
-  if (running_) trouble_ = absl::OkStatus();
+  absl::Status status = Run();
+  if (status.ok()) trouble_ = absl::OkStatus();
   return status;
+}
+
+absl::Status EngineUnit::Run() {
+  absl::Status status = group_->Add(polled(), *mailbox_, options_.name, options_.weight);
+  running_ = status.ok();
+  return status;
+}
+
+absl::Status EngineUnit::MoveTo(runtime::EngineGroup& group, int weight) {
+  const bool ran = running_;
+  if (absl::Status stopped = StopWell(); !stopped.ok()) return stopped;
+  runtime::EngineGroup* const from = std::exchange(group_, &group);
+  const int weight_before = std::exchange(options_.weight, weight);
+  if (!ran) return absl::OkStatus();
+  absl::Status moved = Run();
+  if (moved.ok()) return moved;
+  group_ = from;
+  options_.weight = weight_before;
+  moved.Update(Run());
+  return moved;
 }
 
 absl::Status EngineUnit::Stop() { return Stop(/*must_be_well=*/false); }
@@ -54,13 +73,13 @@ absl::Status EngineUnit::StopWell() { return Stop(/*must_be_well=*/true); }
 absl::Status EngineUnit::Stop(bool must_be_well) {
   if (!running_) return absl::OkStatus();
   if (absl::IsDeadlineExceeded(trouble_)) return trouble_;
-  const absl::StatusOr<runtime::EngineReport> report = group_.Report(polled());
+  const absl::StatusOr<runtime::EngineReport> report = group_->Report(polled());
   // The group may know what its watchdog has not told yet.
   if (report.ok() && report->condition == runtime::EngineCondition::kFailed && trouble_.ok()) {
     trouble_ = absl::UnavailableError(absl::StrCat("engine ", id(), " failed: ", report->failure));
   }
   if (must_be_well && !trouble_.ok()) return trouble_;
-  if (absl::Status status = group_.Remove(polled()); !status.ok()) return status;
+  if (absl::Status status = group_->Remove(polled()); !status.ok()) return status;
   running_ = false;
   trouble_ = absl::OkStatus();
   if (report.ok()) {

@@ -49,6 +49,10 @@ class EngineUnit {
   // runs. `cells` as for OwnerPort::SetGeneration.
   absl::Status Start(uint16_t generation, std::optional<driver::TxCells> cells);
 
+  // From now on the engine is in `group`, with `weight`; if it runs it goes on there, within some
+  // hundred microseconds. After an error all is as it was.
+  absl::Status MoveTo(runtime::EngineGroup& group, int weight);
+
   // Takes the engine off its thread, if it runs. An error: it is still there, since its thread
   // does not answer.
   absl::Status Stop();
@@ -79,13 +83,14 @@ class EngineUnit {
  private:
   EngineUnit(EngineUnitOptions options, EngineMaker make, driver::OwnerPort& port,
              runtime::EngineGroup& group, EngineWrapper wrapper);
+  absl::Status Run();
   absl::Status Stop(bool must_be_well);
   runtime::Engine& polled() { return wrapped_ == nullptr ? engine_->engine() : *wrapped_; }
 
-  const EngineUnitOptions options_;
+  EngineUnitOptions options_;
   const EngineMaker make_;
   driver::OwnerPort& port_;
-  runtime::EngineGroup& group_;
+  runtime::EngineGroup* group_;
   const EngineWrapper wrapper_;
   std::unique_ptr<runtime::Mailbox> mailbox_;
   std::unique_ptr<HostedEngine> engine_;

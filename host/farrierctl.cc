@@ -164,26 +164,56 @@ int RunUpgrade(const std::string& socket, const std::string& binary, bool json) 
   return Fail(status, socket);
 }
 
-int RunSetGroup(const std::string& socket, const GroupConfig& change, bool json) {
+// Makes a call that answers with a group, and prints that.
+int RunGroupCall(
+    const std::string& socket, bool json,
+    const std::function<grpc::Status(Control::Stub&, grpc::ClientContext*, GroupStatus*)>& call) {
   std::string error;
   std::unique_ptr<Control::Stub> stub = Connect(socket, &error);
   if (stub == nullptr) return Fail(error);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
-  SetGroupRequest request;
-  *request.mutable_change() = change;
   GroupStatus group;
-  if (grpc::Status status = stub->SetGroup(&context, request, &group); !status.ok()) {
+  if (grpc::Status status = call(*stub, &context, &group); !status.ok()) {
     return Fail(status, socket);
   }
-  Print(json ? RenderJson(group) : RenderGroup(group));
+  if (group.has_settings()) Print(json ? RenderJson(group) : RenderGroup(group));
   return 0;
 }
 
-// The options of `group set`, each a field of the change.
+int RunSetGroup(const std::string& socket, const GroupConfig& change, bool json) {
+  SetGroupRequest request;
+  *request.mutable_change() = change;
+  return RunGroupCall(socket, json, [&](auto& stub, auto* context, auto* group) {
+    return stub.SetGroup(context, request, group);
+  });
+}
+
+int RunAddGroup(const std::string& socket, const GroupConfig& settings, bool json) {
+  AddGroupRequest request;
+  *request.mutable_settings() = settings;
+  return RunGroupCall(socket, json, [&](auto& stub, auto* context, auto* group) {
+    return stub.AddGroup(context, request, group);
+  });
+}
+
+int RunRemoveGroup(const std::string& socket, const std::string& name) {
+  RemoveGroupRequest request;
+  request.set_name(name);
+  return RunGroupCall(socket, /*json=*/false, [&](auto& stub, auto* context, auto*) {
+    RemoveGroupReply reply;
+    return stub.RemoveGroup(context, request, &reply);
+  });
+}
+
+int RunPlaceEngine(const std::string& socket, const PlaceEngineRequest& request, bool json) {
+  return RunGroupCall(socket, json, [&](auto& stub, auto* context, auto* group) {
+    return stub.PlaceEngine(context, request, group);
+  });
+}
+
+// The options of `group set` and `group add`, each a field of the group's settings.
 void AddGroupOptions(CLI::App& command, GroupConfig& change) {
-  command.add_option("NAME", *change.mutable_name(), "The group, as in farrierctl groups")
-      ->required();
   const auto text = [&](const char* name, void (GroupConfig::*set)(const std::string&),
                         const char* what, const char* type) {
     command
@@ -253,13 +283,41 @@ int Main(int argc, char** argv) {
   elements->add_option("ENGINE", engine, "One engine, by name or id, as in farrierctl engines");
   CLI::App* groups = add_view("groups", "Show the engine groups and their threads");
 
-  CLI::App* group = app.add_subcommand("group", "Direct an engine group");
+  CLI::App* group = app.add_subcommand("group", "Direct engine groups");
   group->require_subcommand(1);
-  CLI::App* group_set = group->add_subcommand(
-      "set", "Change some of a group's settings; its engines go on meanwhile");
-  GroupConfig change;
-  AddGroupOptions(*group_set, change);
-  group_set->add_flag("--json", json, "Print JSON instead of text");
+  GroupConfig settings;
+  const auto add_group_command = [&](const char* name, const char* what) {
+    CLI::App* const command = group->add_subcommand(name, what);
+    command->add_option("NAME", *settings.mutable_name(), "The group's, as in farrierctl groups")
+        ->required();
+    return command;
+  };
+  CLI::App* group_add = add_group_command("add", "Set up one more group, for engine place");
+  CLI::App* group_set =
+      add_group_command("set", "Change some of a group's settings; its engines go on meanwhile");
+  CLI::App* group_remove = add_group_command("remove", "Remove a group that has no engines");
+  for (CLI::App* const command : {group_add, group_set}) {
+    AddGroupOptions(*command, settings);
+    command->add_flag("--json", json, "Print JSON instead of text");
+  }
+
+  CLI::App* one_engine = app.add_subcommand("engine", "Direct an engine");
+  one_engine->require_subcommand(1);
+  CLI::App* place =
+      one_engine->add_subcommand("place", "Move an engine into another group, as it runs");
+  PlaceEngineRequest placement;
+  place
+      ->add_option("ENGINE", *placement.mutable_engine(), "By name or id, as in farrierctl engines")
+      ->required();
+  place->add_option("--group", *placement.mutable_group(), "As in farrierctl groups")
+      ->required()
+      ->type_name("NAME");
+  place
+      ->add_option_function<uint32_t>(
+          "--weight", [&](uint32_t weight) { placement.set_weight(weight); },
+          "Of its share of a thread's time, against others there; else as before")
+      ->type_name("W");
+  place->add_flag("--json", json, "Print JSON instead of text");
 
   CLI::App* upgrade = app.add_subcommand(
       "upgrade", "Replace the running farrierd by another build of it, under live traffic");
@@ -276,7 +334,10 @@ int Main(int argc, char** argv) {
   if (engines->parsed()) return RunStatus(socket, EnginesView(), json, watch_seconds);
   if (elements->parsed()) return RunStatus(socket, ElementsView(engine), json, watch_seconds);
   if (groups->parsed()) return RunStatus(socket, GroupsView(), json, watch_seconds);
-  if (group_set->parsed()) return RunSetGroup(socket, change, json);
+  if (group_add->parsed()) return RunAddGroup(socket, settings, json);
+  if (group_set->parsed()) return RunSetGroup(socket, settings, json);
+  if (group_remove->parsed()) return RunRemoveGroup(socket, settings.name());
+  if (place->parsed()) return RunPlaceEngine(socket, placement, json);
   return RunUpgrade(socket, binary, json);
 }
 

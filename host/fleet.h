@@ -59,7 +59,8 @@ class Fleet {
   // of all, may be freed any more.
   absl::Status DetachAll();
 
-  // FailedPrecondition if an engine hangs or has failed.
+  // FailedPrecondition if the engine, or any, hangs or has failed.
+  absl::Status EngineIsWell(uint32_t engine);
   absl::Status EnginesAreWell();
 
   // A hand-over decides about the rows, or does not any more.
@@ -88,6 +89,17 @@ class Fleet {
   // Changes what `change` gives of the group that it names, as EngineGroups::Set; `config` says the
   // same from then on. Unavailable once another process has all engines.
   absl::StatusOr<GroupStatus> SetGroup(const GroupConfig& change);
+
+  // Sets up one more group; what `settings` does not give is as in a configuration.
+  // InvalidArgument; Unavailable while an upgrade is under way.
+  absl::StatusOr<GroupStatus> AddGroup(const GroupConfig& settings);
+
+  // As EngineGroups::Remove, and as AddGroup.
+  absl::Status RemoveGroup(const std::string& name);
+
+  // Moves an engine, known by its name or number, into a group; without a weight it keeps its own.
+  // NotFound; FailedPrecondition if it hangs or has failed; Unavailable as above.
+  absl::StatusOr<GroupStatus> PlaceEngine(const PlaceEngineRequest& request);
 
   // Asks an engine what it has done and charges its CPU time, as the groups told it last.
   void Account(uint32_t engine);
@@ -121,6 +133,7 @@ class Fleet {
 
   // What becomes of engines.
   absl::Status StartGroups();
+  absl::Status NoUpgrade() const;
   void OnEngineEvent(const runtime::EngineEvent& event);
   void OnCondition(uint32_t engine, const std::string& detail);
   void CatchUp(uint32_t engine);

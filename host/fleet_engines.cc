@@ -57,27 +57,18 @@ absl::Status Fleet::StartGroups() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<GroupStatus> Fleet::SetGroup(const GroupConfig& change) {
-  bool all_released = true;
-  for (const Slot& slot : engines_) all_released = all_released && slot.released;
-  if (all_released) {
-    return absl::UnavailableError(
-        "another farrierd takes over, with the groups as they were; ask it again");
-  }
-  absl::StatusOr<GroupStatus> status = groups_->Set(change);
-  const std::vector<GroupConfig> settings = groups_->Settings();
-  *config_.mutable_groups() = {settings.begin(), settings.end()};
-  return status;
+absl::Status Fleet::EngineIsWell(uint32_t engine) {
+  const absl::Status& trouble = unit(engine).trouble();
+  if (trouble.ok()) return trouble;
+  return absl::FailedPreconditionError(absl::StrCat(
+      trouble.message(), absl::IsDeadlineExceeded(trouble)
+                             ? "; only another start of farrierd ends that"
+                             : "; it is being started anew, try again in some seconds"));
 }
 
 absl::Status Fleet::EnginesAreWell() {
-  for (const Slot& slot : engines_) {
-    const absl::Status& trouble = slot.unit->trouble();
-    if (trouble.ok()) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        trouble.message(), absl::IsDeadlineExceeded(trouble)
-                               ? "; only another start of farrierd ends that"
-                               : "; it is being started anew, try again in some seconds"));
+  for (uint32_t engine = 0; engine < engines_.size(); ++engine) {
+    if (absl::Status well = EngineIsWell(engine); !well.ok()) return well;
   }
   return absl::OkStatus();
 }

@@ -157,6 +157,19 @@ TEST_F(HandoverNewSideTest, APipelineThatThisBuildRefusesIsRefusedByField) {
               HasSubstr("packetEngines[0].pipeline.elements[2].name: missing"));
 }
 
+TEST_F(HandoverNewSideTest, WhichGroupsThereAreAndWhoIsWhereStaysAsItIsMeanwhile) {
+  Config config = GoodStart().config();
+  ASSERT_TRUE(ValidateConfig(config, "test").ok());
+  Fleet fleet(*loop_, config, {});
+  fleet.set_handing_over(true);
+  GroupConfig group;
+  group.set_name("fast");
+  EXPECT_TRUE(absl::IsUnavailable(fleet.AddGroup(group).status()));
+  EXPECT_TRUE(absl::IsUnavailable(fleet.RemoveGroup("pony")));
+  EXPECT_TRUE(absl::IsUnavailable(fleet.PlaceEngine(PlaceEngineRequest()).status()));
+  EXPECT_EQ(fleet.config().SerializeAsString(), config.SerializeAsString());
+}
+
 TEST(HandoverKinds, ThoseOfPacketEnginesAreWrittenOnlyWhereThereAreSome) {
   Config config = WithPacketEngine();
   EXPECT_TRUE(WrittenKinds(config).contains("packet.held"));

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "host/control.pb.h"
@@ -22,6 +23,7 @@ namespace farrier::e2e {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr int kServer = 1;  // the host whose groups are changed
@@ -44,6 +46,25 @@ class Groups : public ::testing::Test {
     host::GroupStatus group;
     if (auto s = ParseJson(run->output, "the group", group); !s.ok()) return s;
     return group;
+  }
+
+  // What farrierctl says; an error if it fails.
+  absl::StatusOr<std::string> Ctl(std::vector<std::string> args) {
+    auto run = cluster_->Ctl(kServer, std::move(args));
+    if (!run.ok()) return run.status();
+    if (run->exit_code != 0) return absl::InvalidArgumentError(run->output);
+    return run->output;
+  }
+
+  // "GROUP/WEIGHT" of each engine.
+  std::vector<std::string> Places() {
+    std::vector<std::string> places;
+    const host::StatusReply status = Status();
+    for (const host::EngineStatus& engine : status.engines()) {
+      places.push_back(
+          absl::StrCat(engine.scheduling().group(), "/", engine.scheduling().weight()));
+    }
+    return places;
   }
 
   host::StatusReply Status() {
@@ -107,7 +128,7 @@ TEST_F(Groups, AreThoseOfTheConfigurationWithTheirEngines) {
   EXPECT_EQ(status.groups(0).threads_size(), 1);
   EXPECT_EQ(status.groups(0).threads(0).cores(), "0");
   EXPECT_EQ(status.groups(1).threads(0).thread_class(), "nice");
-  EXPECT_THAT(status.groups(1).engines(), ::testing::ElementsAre(1));
+  EXPECT_THAT(status.groups(1).engines(), ElementsAre(1));
   ASSERT_EQ(status.engines_size(), 2);
   EXPECT_EQ(status.engines(0).scheduling().group(), "fast");
   EXPECT_EQ(status.engines(1).scheduling().group(), "rest");
@@ -118,6 +139,67 @@ TEST_F(Groups, AreThoseOfTheConfigurationWithTheirEngines) {
   shown = cluster_->Ctl(kServer, {"engines"});
   ASSERT_TRUE(shown.ok());
   EXPECT_THAT(shown->output, AllOf(HasSubstr("compacting"), HasSubstr("running")));
+}
+
+TEST_F(Groups, ComeAndGoAndEnginesMoveUnderTrafficWithNothingLost) {
+  StartCluster();
+  auto echo = Echo::Start(*cluster_, {.keep_going = true, .connections = 4});
+  ASSERT_TRUE(echo.ok()) << echo.status().message();
+  const auto goes_on = [&] {
+    return echo->AwaitVerified(echo->Verified() + 100).ok() ? "" : echo->client().Output();
+  };
+  ASSERT_EQ(goes_on(), "");
+  auto done = Ctl({"group", "add", "fast", "--mode", "dedicating", "--cores", "0"});
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  EXPECT_THAT(*done, HasSubstr("group fast: dedicating"));
+  for (const char* engine : {"pony1", "0"}) {
+    done = Ctl({"engine", "place", engine, "--group", "fast", "--weight", "3"});
+    ASSERT_TRUE(done.ok()) << done.status().message();
+    ASSERT_EQ(goes_on(), "");
+  }
+  EXPECT_THAT(Places(), ElementsAre("fast/3", "fast/3"));
+  done = Ctl({"group", "remove", "pony"});
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  ASSERT_EQ(goes_on(), "");
+
+  // Both upgraded daemons have what was made of the groups.
+  done = Ctl({"group", "add", "rest", "--mode", "compacting"});
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  done = Ctl({"engine", "place", "pony0", "--group", "rest"});
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  for (const char* program : {"farrierd-next", "farrierd"}) {
+    auto upgrade = Upgrade(program);
+    ASSERT_TRUE(upgrade.ok());
+    ASSERT_EQ(upgrade->exit_code, 0) << upgrade->output;
+    EXPECT_THAT(Places(), ElementsAre("rest/3", "fast/3"));
+    EXPECT_EQ(Status().groups_size(), 2);
+    ASSERT_EQ(goes_on(), "");
+  }
+  echo->Enough();
+  auto account = echo->Finish();
+  ASSERT_TRUE(account.ok()) << account.status().message();
+  EXPECT_EQ(Number(*account, "verified"), Number(*account, "sent"));
+}
+
+TEST_F(Groups, WhatCannotComeOrGoOrMoveIsRefused) {
+  StartCluster();
+  const auto refusal = [&](std::vector<std::string> args) {
+    return std::string(Ctl(std::move(args)).status().message());
+  };
+  EXPECT_THAT(refusal({"group", "add", "pony"}), HasSubstr("\"pony\" stands in the list already"));
+  EXPECT_THAT(refusal({"group", "add", "a b"}), HasSubstr("\"a b\" must be"));
+  EXPECT_THAT(refusal({"group", "add", "far", "--cores", "4095"}), HasSubstr("CPU 4095"));
+  EXPECT_THAT(refusal({"group", "remove", "cow"}), HasSubstr("there are: pony"));
+  EXPECT_THAT(refusal({"group", "remove", "pony"}),
+              HasSubstr("engines are placed in group pony: pony0, pony1"));
+  EXPECT_THAT(refusal({"engine", "place", "pony7", "--group", "pony"}),
+              HasSubstr("there is no engine \"pony7\"; there are: pony0, pony1"));
+  EXPECT_THAT(refusal({"engine", "place", "pony0", "--group", "cow"}),
+              HasSubstr("\"cow\" is no group; there are: pony"));
+  EXPECT_THAT(refusal({"engine", "place", "pony0", "--group", "pony", "--weight", "1001"}),
+              HasSubstr("1001"));
+  EXPECT_THAT(Places(), ElementsAre("pony/1", "pony/1"));
+  EXPECT_EQ(Status().groups_size(), 1);
 }
 
 TEST_F(Groups, RefusedSettingsLeaveAllAsItWas) {
@@ -260,6 +342,9 @@ TEST_F(BrokenEngine, ThatHangsIsShownAndRefusedAnUpgradeAndDoesNotKeepTheDaemonF
   auto shown = cluster_->Ctl(kServer, {"engines"});
   ASSERT_TRUE(shown.ok());
   EXPECT_THAT(shown->output, HasSubstr("engine 0 hangs: "));
+  ASSERT_TRUE(Ctl({"group", "add", "fast"}).ok());
+  EXPECT_THAT(std::string(Ctl({"engine", "place", "pony0", "--group", "fast"}).status().message()),
+              HasSubstr("engine 0 hangs: "));
   auto upgrade = Upgrade("farrierd-next");
   ASSERT_TRUE(upgrade.ok());
   EXPECT_NE(upgrade->exit_code, 0);
