@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bench/engine_figures.h"
 #include "bench/statistics.h"
@@ -94,23 +95,35 @@ elements::Prefix Net(uint8_t a, uint8_t b, uint8_t c, int bits) {
   return prefix;
 }
 
-// Eight rules that look at everything an IPv4 packet has.
-std::array<Match, 8> Rules() {
-  return {Match{.dscp = 46},
-          Match{.source = Net(10, 0, 0, 26), .protocol = 6},
-          Match{.destination = Net(10, 1, 1, 24), .destination_ports = elements::PortRange{22, 22}},
-          Match{.protocol = 17, .destination_ports = elements::PortRange{5060, 5061}},
-          Match{.source_ports = elements::PortRange{1024, 2047}},
-          Match{.destination = Net(10, 1, 2, 23)},
-          Match{.protocol = 6, .destination_ports = elements::PortRange{443, 443}},
-          Match{.ether_type = 0x0800}};
+// Eight rules that look at everything an IPv4 packet has; if more are wanted, in front of them some
+// for networks that no packet is from, with ranges of ports as they come.
+std::vector<Match> Rules(size_t count) {
+  std::vector<Match> rules;
+  for (size_t i = 8; i < count; ++i) {
+    const auto port = static_cast<uint16_t>(100 * i);
+    rules.push_back(
+        {.source = Net(10, 2, static_cast<uint8_t>(i), 24),
+         .protocol = 6,
+         .destination_ports = elements::PortRange{port, static_cast<uint16_t>(port + 9)}});
+  }
+  const std::array<Match, 8> eight = {
+      Match{.dscp = 46},
+      Match{.source = Net(10, 0, 0, 26), .protocol = 6},
+      Match{.destination = Net(10, 1, 1, 24), .destination_ports = elements::PortRange{22, 22}},
+      Match{.protocol = 17, .destination_ports = elements::PortRange{5060, 5061}},
+      Match{.source_ports = elements::PortRange{1024, 2047}},
+      Match{.destination = Net(10, 1, 2, 23)},
+      Match{.protocol = 6, .destination_ports = elements::PortRange{443, 443}},
+      Match{.ether_type = 0x0800}};
+  rules.insert(rules.end(), eight.begin(), eight.end());
+  return rules;
 }
 
 // All of the traffic goes to `others`, but for voice, if that has a way of its own.
-std::unique_ptr<Element> MakeClassifier(Element* others, Element* voice = nullptr) {
-  std::array<Classifier::Rule, 8> rules;
-  for (size_t i = 0; i < rules.size(); ++i) {
-    rules[i] = {Rules()[i], i == 0 && voice != nullptr ? size_t{1} : 0};
+std::unique_ptr<Element> MakeClassifier(size_t count, Element* others, Element* voice = nullptr) {
+  std::vector<Classifier::Rule> rules;
+  for (const Match& match : Rules(count)) {
+    rules.push_back({match, match.dscp && voice != nullptr ? size_t{1} : 0});
   }
   auto classifier = std::make_unique<Classifier>("classifier", rules, 2);
   classifier->Connect(0, others);
@@ -119,9 +132,9 @@ std::unique_ptr<Element> MakeClassifier(Element* others, Element* voice = nullpt
   return classifier;
 }
 
-std::unique_ptr<Element> MakeAcl(Element* next) {
-  std::array<Acl::Rule, 8> rules;
-  for (size_t i = 0; i < rules.size(); ++i) rules[i] = {Rules()[i], true};
+std::unique_ptr<Element> MakeAcl(size_t count, Element* next) {
+  std::vector<Acl::Rule> rules;
+  for (const Match& match : Rules(count)) rules.push_back({match, true});
   auto acl = std::make_unique<Acl>("acl", rules, false);
   acl->Connect(0, next);
   return acl;
@@ -156,8 +169,8 @@ double ChainCost(Packets& packets) {
   Discard end("end");
   Discard voice("voice");
   const auto last = MakeCounter(&end);
-  const auto acl = MakeAcl(last.get());
-  const auto classifier = MakeClassifier(acl.get(), &voice);
+  const auto acl = MakeAcl(8, last.get());
+  const auto classifier = MakeClassifier(8, acl.get(), &voice);
   const auto first = MakeCounter(classifier.get());
   const double nothing = packets.Push(end);
   return (packets.Push(*first) - nothing) / 4;
@@ -183,18 +196,28 @@ double ParseCost(Packets& packets) {
 
 std::vector<Figure> ElementFigures(int runs) {
   Packets packets;
-  std::vector<double> chain, counter, classifier, acl, parse;
+  const auto classifier_of = [](size_t rules) {
+    return [rules](Element* next) { return MakeClassifier(rules, next); };
+  };
+  const auto acl_of = [](size_t rules) {
+    return [rules](Element* next) { return MakeAcl(rules, next); };
+  };
+  std::vector<double> chain, counter, classifier, acl, classifier_64, acl_64, parse;
   for (int run = 0; run < runs; ++run) {
     chain.push_back(ChainCost(packets));
     counter.push_back(Slope(packets, MakeCounter));
-    classifier.push_back(Slope(packets, [](Element* next) { return MakeClassifier(next); }));
-    acl.push_back(Slope(packets, MakeAcl));
+    classifier.push_back(Slope(packets, classifier_of(8)));
+    acl.push_back(Slope(packets, acl_of(8)));
+    classifier_64.push_back(Slope(packets, classifier_of(64)));
+    acl_64.push_back(Slope(packets, acl_of(64)));
     parse.push_back(ParseCost(packets));
   }
   return {{"element_chain_ns_per_packet", Median(chain), "ns", "<= 5"},
           {"element_counter_ns_per_packet", Median(counter), "ns", ""},
           {"element_classifier_ns_per_packet", Median(classifier), "ns", ""},
           {"element_acl_ns_per_packet", Median(acl), "ns", ""},
+          {"element_classifier_64_rules_ns_per_packet", Median(classifier_64), "ns", ""},
+          {"element_acl_64_rules_ns_per_packet", Median(acl_64), "ns", ""},
           {"element_parse_ns_per_packet", Median(parse), "ns", ""}};
 }
 

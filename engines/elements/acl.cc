@@ -10,27 +10,29 @@ Acl::Acl(std::string name, std::span<const Rule> rules, bool allow_by_default)
 }
 
 void Acl::Push(runtime::Nanoseconds now, Batch batch) {
-  std::array<uint8_t, kMaxBatch> rule;
-  table_.Find(batch, rule);
+  std::array<uint8_t, kMaxBatch> verdict;
+  table_.Find(batch, verdict);
+  const uint64_t malformed = hits_[MatchTable::kMalformed];
   size_t passed = 0;
-  size_t malformed = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
-    Frame* frame = batch[i];
-    const bool bad = frame->headers.Has(Headers::kMalformed);
-    malformed += bad;
-    hits_[rule[i]] += !bad;
-    batch[passed] = frame;  // stays only if it passes
-    passed += allow_[rule[i]] && !bad;
+    ++hits_[verdict[i]];
+    passed += allow_[verdict[i]];
   }
   allowed_ += passed;
-  malformed_ += malformed;
-  denied_ += batch.size() - passed - malformed;
+  denied_ += batch.size() - passed - (hits_[MatchTable::kMalformed] - malformed);
+  // Mostly all pass, and who comes next need not wait for the verdicts.
+  if (passed == batch.size()) return Emit(now, batch);
+  size_t n = 0;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    batch[n] = batch[i];
+    n += allow_[verdict[i]];
+  }
   Emit(now, batch.first(passed));
 }
 
 std::vector<CounterRef> Acl::Counters() {
   std::vector<CounterRef> counters = {
-      {"allowed", &allowed_}, {"denied", &denied_}, {"malformed", &malformed_}};
+      {"allowed", &allowed_}, {"denied", &denied_}, {"malformed", &hits_[MatchTable::kMalformed]}};
   for (size_t i = 0; i < rules_; ++i) {
     counters.push_back({absl::StrCat("rule", i), &hits_[i]});
   }

@@ -3,7 +3,7 @@
 #include <array>
 #include <span>
 
-#include "engines/elements/match.h"
+#include "engines/elements/match_table.h"
 
 namespace farrier::elements {
 
@@ -23,11 +23,10 @@ class Acl final : public Element {
  private:
   MatchTable table_;
   size_t rules_;
-  std::array<bool, MatchTable::kNoRule + 1> allow_{};     // by rule
-  std::array<uint64_t, MatchTable::kNoRule + 1> hits_{};  // by rule
+  std::array<bool, MatchTable::kVerdicts> allow_{};
+  std::array<uint64_t, MatchTable::kVerdicts> hits_{};
   uint64_t allowed_ = 0;
-  uint64_t denied_ = 0;
-  uint64_t malformed_ = 0;
+  uint64_t denied_ = 0;  // by a rule or by default
 };
 
 }  // namespace farrier::elements

@@ -1,5 +1,7 @@
 #include "engines/elements/classifier.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace farrier::elements {
@@ -7,27 +9,26 @@ Classifier::Classifier(std::string name, std::span<const Rule> rules, size_t out
     : Element(std::move(name), outputs + 1),
       table_(MatchesOf(rules)),
       rules_(rules.size()),
-      lanes_(outputs + 1) {
+      lanes_(outputs + 1),
+      sizes_(outputs + 1) {
   for (size_t i = 0; i < rules.size(); ++i) output_of_[i] = static_cast<uint8_t>(rules[i].output);
   output_of_[MatchTable::kNoRule] = static_cast<uint8_t>(outputs);
+  output_of_[MatchTable::kMalformed] = static_cast<uint8_t>(outputs);
 }
 
 void Classifier::Push(runtime::Nanoseconds now, Batch batch) {
-  std::array<uint8_t, kMaxBatch> rule;
-  table_.Find(batch, rule);
-  size_t malformed = 0;
+  std::array<uint8_t, kMaxBatch> verdict;
+  table_.Find(batch, verdict);
+  const uint64_t malformed = hits_[MatchTable::kMalformed];
   for (size_t i = 0; i < batch.size(); ++i) {
-    Frame* frame = batch[i];
-    ++hits_[rule[i]];
-    malformed += frame->headers.Has(Headers::kMalformed);
-    Lane& lane = lanes_[output_of_[rule[i]]];
-    lane.frames[lane.size++] = frame;
+    ++hits_[verdict[i]];
+    const size_t output = output_of_[verdict[i]];
+    lanes_[output][sizes_[output]++] = batch[i];
   }
-  malformed_ += malformed;
+  // They match no rule either.
+  hits_[MatchTable::kNoRule] += hits_[MatchTable::kMalformed] - malformed;
   for (size_t output = 0; output < lanes_.size(); ++output) {
-    Lane& lane = lanes_[output];
-    Emit(now, std::span(lane.frames).first(lane.size), output);
-    lane.size = 0;
+    Emit(now, std::span(lanes_[output]).first(std::exchange(sizes_[output], 0)), output);
   }
 }
 
@@ -37,7 +38,7 @@ std::vector<CounterRef> Classifier::Counters() {
     counters.push_back({absl::StrCat("rule", i), &hits_[i]});
   }
   counters.push_back({"otherwise", &hits_[MatchTable::kNoRule]});
-  counters.push_back({"malformed", &malformed_});
+  counters.push_back({"malformed", &hits_[MatchTable::kMalformed]});
   return counters;
 }
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <span>
 
-#include "engines/elements/match.h"
+#include "engines/elements/match_table.h"
 
 namespace farrier::elements {
 
@@ -22,17 +22,13 @@ class Classifier final : public Element {
   std::vector<CounterRef> Counters() override;
 
  private:
-  struct Lane {
-    std::array<Frame*, kMaxBatch> frames;
-    size_t size = 0;
-  };
-
   MatchTable table_;
   size_t rules_;
-  std::array<uint8_t, MatchTable::kNoRule + 1> output_of_{};  // by rule
-  std::array<uint64_t, MatchTable::kNoRule + 1> hits_{};      // by rule
-  uint64_t malformed_ = 0;  // frames with a malformed header, which match no rule
-  std::vector<Lane> lanes_;
+  std::array<uint8_t, MatchTable::kVerdicts> output_of_{};
+  std::array<uint64_t, MatchTable::kVerdicts> hits_{};
+  // By output, of one Push.
+  std::vector<std::array<Frame*, kMaxBatch>> lanes_;
+  std::vector<size_t> sizes_;
 };
 
 }  // namespace farrier::elements

@@ -22,7 +22,7 @@ inline constexpr uint8_t kProtocolUdp = 17;
 // What the elements know of a frame's headers. Frames are read as the card reads them
 // (docs/architecture.md, "The card"): up to two VLAN tags, IPv4 with options, IPv6 with up to four
 // extension headers, UDP and TCP. Nothing is read behind the header of a later fragment.
-struct Headers {
+struct alignas(8) Headers {  // read as words, too
   enum Flag : uint8_t {
     kTagged = 1 << 0,     // has a VLAN tag
     kV4 = 1 << 1,         // IPv4, well-formed
@@ -33,24 +33,22 @@ struct Headers {
     kIp = 1 << 6,         // kV4 or kV6
     kParsed = 1 << 7,     // the rest of this is true of the frame
   };
-  // Fields of `key`, in 16-bit words of the wire's byte order. What a frame does not have (see
-  // `flags`) is unspecified. An IPv4 address takes the first two words of its field.
-  enum Word : uint8_t {
-    kEtherType = 0,  // behind the tags
-    kVlan = 1,       // id of the outer tag
-    kDscp = 2,
-    kProtocol = 3,  // IPv6: the last next header that was reached
-    kSourcePort = 4,
-    kDestinationPort = 5,
-    kSource = 6,
-    kDestination = 14,
-    kWords = 22,
-  };
 
-  std::array<uint8_t, 2 * kWords> key{};
+  // Fields in the byte order of the wire. What a frame does not have (see `flags`) is unspecified.
+  // What most rules look at comes first, in 16 bytes.
+  std::array<uint8_t, 4> source_v4{};
+  std::array<uint8_t, 4> destination_v4{};
+  std::array<uint8_t, 2> source_port{};
+  std::array<uint8_t, 2> destination_port{};
+  uint8_t protocol = 0;  // IPv6: the last next header that was reached
+  uint8_t dscp = 0;
   uint8_t flags = 0;
-  uint8_t l3_offset = 0;   // of the IP header; 0 = none
-  uint16_t l4_offset = 0;  // of the UDP or TCP header; 0 = none
+  uint8_t l3_offset = 0;  // of the IP header; 0 = none
+  std::array<uint8_t, 16> source_v6{};
+  std::array<uint8_t, 16> destination_v6{};
+  std::array<uint8_t, 2> ether_type{};  // behind the tags
+  std::array<uint8_t, 2> vlan{};        // id of the outer tag
+  uint16_t l4_offset = 0;               // of the UDP or TCP header; 0 = none
 
   bool Has(uint8_t all) const { return (flags & all) == all; }
 };

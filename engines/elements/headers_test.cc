@@ -1,7 +1,9 @@
 #include "engines/elements/headers.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <set>
 
 #include "engines/elements/testing/frames.h"
@@ -15,10 +17,11 @@ using testing::MakeFrame;
 uint32_t HashOf(const testing::FrameSpec& spec) {
   const Bytes frame = MakeFrame(spec);
   Headers headers;
-  headers.key.fill(0xAA);  // what is unspecified must not matter
+  std::memset(static_cast<void*>(&headers), 0xAA,
+              sizeof(headers));  // what is unspecified must not matter
   ParseHeaders(frame, headers);
   const uint32_t hash = FlowHash(frame, headers);
-  headers.key.fill(0x55);
+  std::memset(static_cast<void*>(&headers), 0x55, sizeof(headers));
   ParseHeaders(frame, headers);
   EXPECT_EQ(FlowHash(frame, headers), hash);
   return hash;
@@ -32,6 +35,30 @@ TEST(Headers, OffsetsPointAtIpAndTransport) {
   EXPECT_FALSE(headers.flags & (Headers::kMalformed | Headers::kFragment | Headers::kV6));
   EXPECT_EQ(headers.l3_offset, 22);
   EXPECT_EQ(headers.l4_offset, 22 + 32);
+}
+
+TEST(Headers, OfAPlainFrameAreAllKnown) {
+  for (const uint8_t protocol : {kProtocolUdp, kProtocolTcp}) {
+    Headers headers;
+    std::memset(static_cast<void*>(&headers), 0xAA, sizeof(headers));
+    ParseHeaders(MakeFrame({.source = "10.1.2.3",
+                            .destination = "10.4.5.6",
+                            .protocol = protocol,
+                            .source_port = 0x1234,
+                            .destination_port = 0x5678,
+                            .dscp = 46}),
+                 headers);
+    EXPECT_EQ(headers.flags, Headers::kParsed | Headers::kIp | Headers::kV4 | Headers::kPorts);
+    EXPECT_THAT(headers.ether_type, ::testing::ElementsAre(0x08, 0x00));
+    EXPECT_THAT(headers.source_v4, ::testing::ElementsAre(10, 1, 2, 3));
+    EXPECT_THAT(headers.destination_v4, ::testing::ElementsAre(10, 4, 5, 6));
+    EXPECT_THAT(headers.source_port, ::testing::ElementsAre(0x12, 0x34));
+    EXPECT_THAT(headers.destination_port, ::testing::ElementsAre(0x56, 0x78));
+    EXPECT_EQ(headers.protocol, protocol);
+    EXPECT_EQ(headers.dscp, 46);
+    EXPECT_EQ(headers.l3_offset, 14);
+    EXPECT_EQ(headers.l4_offset, 34);
+  }
 }
 
 TEST(FlowHash, IsOneForAFlowAndDiffersBetweenFlows) {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engines/elements/config_reader.h"
+#include "engines/elements/match_table.h"
 #include "engines/elements/packet_store.h"
 #include "engines/elements/pipeline_graph.h"
 

@@ -25,13 +25,11 @@ bool HeaderAddsUp(const uint8_t* header) {
 VxlanDecap::Verdict VxlanDecap::Decapsulate(Frame& frame) {
   runtime::Packet& packet = *frame.packet;
   const Headers& headers = frame.Parsed();
-  const uint8_t* const key = headers.key.data();
-  if (!headers.Has(Headers::kV4 | Headers::kPorts) ||
-      key[2 * Headers::kProtocol + 1] != kProtocolUdp ||
-      Load16(&key[2 * Headers::kDestinationPort]) != options_.udp_port) {
+  if (!headers.Has(Headers::kV4 | Headers::kPorts) || headers.protocol != kProtocolUdp ||
+      Load16(headers.destination_port.data()) != options_.udp_port) {
     return Verdict::kOther;
   }
-  if (options_.local_ip && Load32(&key[2 * Headers::kDestination]) != *options_.local_ip) {
+  if (options_.local_ip && Load32(headers.destination_v4.data()) != *options_.local_ip) {
     return Verdict::kOther;
   }
   if (headers.Has(Headers::kFragment)) {

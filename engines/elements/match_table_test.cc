@@ -1,7 +1,8 @@
-#include "engines/elements/match.h"
+#include "engines/elements/match_table.h"
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
 
 #include "engines/elements/testing/harness.h"
@@ -21,26 +22,39 @@ Prefix PrefixOf(const std::string& address, int bits) {
   return prefix;
 }
 
-// An end that keeps the first rule of each frame.
+// An end that keeps the verdict on each frame.
 class Matcher final : public Element {
  public:
-  explicit Matcher(std::span<const Match> rules) : Element("matcher", 0), table_(rules) {}
+  // Of the frames that come, those that `parsed` says have been parsed.
+  Matcher(std::span<const Match> rules, bool avx2, std::function<bool(size_t)> parsed)
+      : Element("matcher", 0), table_(rules, avx2), parsed_(std::move(parsed)) {}
   void Push(runtime::Nanoseconds, Batch batch) override {
-    std::array<uint8_t, kMaxBatch> first;
-    table_.Find(batch, first);
-    found.insert(found.end(), first.begin(), first.begin() + batch.size());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (parsed_(i)) batch[i]->Parsed();
+    }
+    std::array<uint8_t, kMaxBatch> verdicts;
+    table_.Find(batch, verdicts);
+    found.insert(found.end(), verdicts.begin(), verdicts.begin() + batch.size());
   }
   std::vector<CounterRef> Counters() override { return {}; }
   std::vector<int> found;
 
  private:
   MatchTable table_;
+  std::function<bool(size_t)> parsed_;
 };
 
+// With and without AVX2, and whichever of the frames have been parsed before.
 std::vector<int> Find(const std::vector<Match>& rules, const std::vector<Bytes>& frames) {
-  Matcher matcher(rules);
-  testing::PushFrames(matcher, frames);
-  return matcher.found;
+  Matcher portable(rules, false, [](size_t) { return false; });
+  testing::PushFrames(portable, frames);
+  if (!NibbleTables::Supported()) return portable.found;
+  for (const size_t parsed : {0, 1, 2, 5}) {
+    Matcher matcher(rules, true, [parsed](size_t i) { return i % 3 == parsed; });
+    testing::PushFrames(matcher, frames);
+    EXPECT_EQ(matcher.found, portable.found) << "by AVX2; parsed before: i % 3 == " << parsed;
+  }
+  return portable.found;
 }
 
 bool Suits(const Match& rule, const FrameSpec& spec) {
@@ -82,6 +96,44 @@ TEST(Match, PortRangesIncludeTheirEnds) {
     EXPECT_EQ(Suits(rule, {.protocol = 6, .destination_port = port}), suits) << port;
   }
   EXPECT_FALSE(Suits({.source_ports = PortRange{0, 65535}}, {.protocol = 1})) << "has no ports";
+}
+
+TEST(Match, EveryRangeOfPortsHasTheTwoEndsThatItSays) {
+  for (const uint32_t first : {0, 1, 255, 256, 1000, 4095, 4096, 32768, 65534, 65535}) {
+    for (const uint32_t last : {0, 1, 254, 255, 511, 1023, 4095, 4096, 65534, 65535}) {
+      if (last < first) continue;
+      const Match rule = {.source_ports =
+                              PortRange{static_cast<uint16_t>(first), static_cast<uint16_t>(last)}};
+      std::vector<Bytes> frames;
+      std::vector<int> expected;
+      for (const uint32_t port : {0u, first - 1, first, first + 1, first ^ 4096, (first + last) / 2,
+                                  last ^ 16, last - 1, last, last + 1, 65535u}) {
+        if (port > UINT16_MAX) continue;
+        frames.push_back(MakeFrame({.source_port = static_cast<uint16_t>(port)}));
+        expected.push_back(first <= port && port <= last ? 0 : int{MatchTable::kNoRule});
+      }
+      EXPECT_EQ(Find({rule}, frames), expected) << first << "-" << last;
+    }
+  }
+}
+
+TEST(Match, AnyNumberOfRulesAndFramesCanBeCompared) {
+  // Rule i is about destination port i alone.
+  std::vector<Match> rules;
+  for (size_t n = 0; n <= MatchTable::kMaxRules; ++n) {
+    for (const size_t size : {size_t{1}, size_t{15}, size_t{16}, size_t{17}, kMaxBatch}) {
+      std::vector<Bytes> frames;
+      std::vector<int> expected;
+      for (size_t i = 0; i < size; ++i) {
+        const size_t port = (7 * i + n) % (n + 2);
+        frames.push_back(MakeFrame({.destination_port = static_cast<uint16_t>(port)}));
+        expected.push_back(port < n ? static_cast<int>(port) : int{MatchTable::kNoRule});
+      }
+      ASSERT_EQ(Find(rules, frames), expected) << n << " rules, " << size << " frames";
+    }
+    const auto port = static_cast<uint16_t>(n);
+    rules.push_back({.destination_ports = PortRange{port, port}});
+  }
 }
 
 TEST(Match, TheOuterTagsIdCountsAndTheTypeBehindUpToTwo) {
@@ -130,7 +182,8 @@ TEST(Match, OnlyTheFirstFragmentHasPorts) {
 TEST(Match, AMalformedFrameMatchesNothing) {
   Bytes frame = MakeFrame({});
   frame[14] = 0x44;  // a header of 16 bytes
-  EXPECT_EQ(Find({{}}, {frame, Bytes(13), Bytes()}), std::vector<int>(3, MatchTable::kNoRule));
+  EXPECT_EQ(Find({{}}, {frame, Bytes(13), Bytes()}), std::vector<int>(3, MatchTable::kMalformed));
+  EXPECT_EQ(Find({}, {frame}), std::vector<int>{MatchTable::kMalformed});
   EXPECT_EQ(Find({{}}, {Bytes(14)}), std::vector<int>{0}) << "an empty frame of type 0 is not";
 }
 
@@ -149,6 +202,10 @@ class RandomMatch : public ::testing::TestWithParam<uint64_t> {
                     {"10.0.0.1", "10.0.128.1", "10.1.0.1", "192.168.0.1", "0.0.0.0"});
   }
 
+  static PortRange Ports(uint32_t first, uint32_t last) {
+    return {static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
+  }
+
   Match Rule() {
     Match rule;
     const bool v6 = Upto(2) == 0;
@@ -161,8 +218,17 @@ class RandomMatch : public ::testing::TestWithParam<uint64_t> {
     if (Upto(5) == 0) rule.fragment = Upto(1) == 0;
     for (auto* ports : {&rule.source_ports, &rule.destination_ports}) {
       if (Upto(3) != 0) continue;
-      const auto first = static_cast<uint16_t>(Upto(1200));
-      *ports = PortRange{first, static_cast<uint16_t>(first + Upto(1200))};
+      const uint32_t first = Upto(1200);
+      switch (Upto(2)) {
+        case 0:
+          *ports = Ports(first, first);
+          break;
+        case 1:
+          *ports = Ports(first & ~255u, first | 255);
+          break;
+        default:
+          *ports = Ports(first, first + Upto(Upto(1) == 0 ? 1200 : UINT16_MAX - first));
+      }
     }
     return rule;
   }
@@ -175,8 +241,8 @@ class RandomMatch : public ::testing::TestWithParam<uint64_t> {
     spec.source = Address(v6);
     spec.destination = Address(v6);
     spec.protocol = OneOf<uint8_t>({1, 6, 17, 17, 58});
-    spec.source_port = static_cast<uint16_t>(Upto(2500));
-    spec.destination_port = static_cast<uint16_t>(Upto(2500));
+    spec.source_port = static_cast<uint16_t>(Upto(Upto(3) == 0 ? UINT16_MAX : 2500));
+    spec.destination_port = static_cast<uint16_t>(Upto(Upto(3) == 0 ? UINT16_MAX : 2500));
     spec.dscp = OneOf<uint8_t>({0, 8, 46, 63});
     spec.payload = Upto(40);
     bool may_be_fragment = !v6;
@@ -217,8 +283,9 @@ class RandomMatch : public ::testing::TestWithParam<uint64_t> {
              !testing::Matches(rules[expected], facts)) {
         ++expected;
       }
+      matched_ += expected < static_cast<int>(rules.size());
       if (expected == static_cast<int>(rules.size())) expected = MatchTable::kNoRule;
-      matched_ += expected != MatchTable::kNoRule;
+      if (facts.malformed) expected = MatchTable::kMalformed;
       malformed_ += facts.malformed;
       ASSERT_EQ(found[i], expected)
           << "seed " << GetParam() << " frame " << ::testing::PrintToString(frames[i]);
@@ -234,7 +301,7 @@ TEST_P(RandomMatch, FindsTheRuleThatTheReferenceFinds) {
   for (int round = 0; round < 40; ++round) {
     std::vector<Match> rules(Upto(MatchTable::kMaxRules));
     for (Match& rule : rules) rule = Rule();
-    std::vector<Bytes> frames(100);
+    std::vector<Bytes> frames(1 + Upto(200));
     for (Bytes& frame : frames) frame = AnyFrame();
     Check(rules, frames);
     if (HasFatalFailure()) return;
