@@ -38,7 +38,7 @@ constexpr uint16_t kPort = 4000;
 constexpr uint16_t kDeniedPort = 9;
 
 // So long without a packet: what is on its way is lost, and others may go.
-constexpr runtime::Nanoseconds kPatience = 3 * runtime::kSecond;
+constexpr runtime::Nanoseconds kPatience = 8 * runtime::kSecond;
 
 struct Options {
   std::filesystem::path directory;
