@@ -1,12 +1,18 @@
 #include "engines/elements/header_rule.h"
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
 
 #include "engines/elements/bytes.h"
 
 namespace farrier::elements {
 namespace {
+
+uint64_t Word(const uint8_t* at) {
+  uint64_t word;
+  std::memcpy(&word, at, sizeof(word));
+  return word;
+}
 
 bool Contains(const std::optional<PortRange>& range, const std::array<uint8_t, 2>& bytes) {
   if (!range) return true;
@@ -78,13 +84,11 @@ void HeaderRule::AskPorts(size_t byte, const PortRange& range,
 }
 
 bool HeaderRule::Matches(const Headers& headers) const {
-  using Words = std::array<uint64_t, sizeof(Headers) / sizeof(uint64_t)>;
-  const auto has = std::bit_cast<Words>(headers);
-  const auto looked_at = std::bit_cast<Words>(mask);
-  const auto wanted = std::bit_cast<Words>(value);
-  uint64_t wrong = 0;
-  for (size_t i = 0; i < has.size(); ++i) wrong |= (has[i] & looked_at[i]) ^ wanted[i];
-  return wrong == 0 && Contains(source_ports, headers.source_port) &&
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&headers);
+  for (size_t i = 0; i < sizeof(Headers); i += sizeof(uint64_t)) {
+    if ((Word(bytes + i) & Word(&mask[i])) != Word(&value[i])) return false;
+  }
+  return Contains(source_ports, headers.source_port) &&
          Contains(destination_ports, headers.destination_port);
 }
 

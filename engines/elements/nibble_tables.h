@@ -21,7 +21,7 @@ namespace farrier::elements {
 //
 // Memory per 8 rules: 72 bytes for each 16-bit word that one of them looks at (at most 27, commonly
 // 4 to 8), 264 for each kind of port with ranges that are no power of two, aligned. For 64 rules
-// that is 2 to 6 KiB, at most 20; it takes some 20 us to build.
+// that is 2 to 6 KiB, at most 20; it takes some 10 us to build.
 class NibbleTables {
  public:
   // Whether this processor has AVX2, which the rest of this needs.
