@@ -20,6 +20,7 @@
 #include "host/config_shape.h"
 #include "host/group_settings.h"
 #include "host/packet_engine_config.h"
+#include "host/tcp_socket.h"
 #include "hw/driver/pci_function.h"
 #include "hw/regs/registers.h"
 
@@ -58,6 +59,7 @@ class Validator {
           "is appSocket too; give each its own path");
     }
     CheckUpgrade(config);
+    if (config.has_metrics()) CheckMetrics(config);
   }
 
  private:
@@ -229,6 +231,20 @@ class Validator {
     if (!upgrade.has_blackout_ms()) upgrade.set_blackout_ms(1'000);
     InRange("upgrade.prepareMs", upgrade.prepare_ms(), 100, 3'600'000);
     InRange("upgrade.blackoutMs", upgrade.blackout_ms(), 10, kTakeOverMs / 2);
+  }
+
+  void CheckMetrics(const Config& config) {
+    constexpr absl::string_view kPath = "metrics.address";
+    const std::string& address = config.metrics().address();
+    if (address.empty()) return Missing(kPath, "\"127.0.0.1:9464\"");
+    if (address[0] == '/') {
+      CheckPath(kPath, address, kMaxSocketPath);
+      if (address == config.app_socket() || address == config.control_socket()) {
+        Add(kPath, Quoted(address), "is appSocket or controlSocket too; give each its own path");
+      }
+    } else if (absl::Status status = ParseTcpAddress(address).status(); !status.ok()) {
+      Add(kPath, Quoted(address.c_str()), status.message());
+    }
   }
 
   // The number, or 0 after reporting.

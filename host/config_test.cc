@@ -329,6 +329,36 @@ TEST(Config, SocketPathsAreAbsoluteShortAndDifferent) {
               HasSubstr("card.sim.directory"));
 }
 
+// What ParseConfig says of the good configuration with this address for metrics.
+std::string ErrorWithMetrics(absl::string_view address) {
+  return ErrorWith("\"name\"",
+                   absl::StrCat("\"metrics\": {\"address\": \"", address, "\"}, \"name\""));
+}
+
+TEST(Config, MetricsAreServedWhereTheAddressSaysAndNotUnasked) {
+  EXPECT_FALSE(ParseConfig(kGood, "f.json")->has_metrics());
+  for (const char* good : {"127.0.0.1:9464", "0.0.0.0:1", "[::1]:9464", "[::]:65535", "/run/m"}) {
+    EXPECT_EQ(ErrorWithMetrics(good), "") << good;
+  }
+}
+
+TEST(Config, ABadAddressForMetricsIsRefusedByValue) {
+  EXPECT_THAT(ErrorWith("\"name\"", "\"metrics\": {}, \"name\""),
+              HasSubstr("metrics.address: missing; give it, e.g. \"127.0.0.1:9464\""));
+  for (const char* bad : {"localhost:9464", "9464", "::1:9464", "[::1:9464", "[127.0.0.1]:9464",
+                          "127.0.0.1 :9464", ":9464", "127.0.0.1:9464,127.0.0.1:1"}) {
+    EXPECT_THAT(ErrorWithMetrics(bad), HasSubstr(absl::StrCat("metrics.address: \"", bad,
+                                                              "\" is no address with a port")));
+  }
+  for (const char* bad : {"127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:", "127.0.0.1:+1",
+                          "127.0.0.1:9464s", "127.0.0.1:99999999999"}) {
+    EXPECT_THAT(ErrorWithMetrics(bad),
+                HasSubstr(absl::StrCat("metrics.address: \"", bad, "\" must end with a TCP port")));
+  }
+  EXPECT_THAT(ErrorWithMetrics("/run/farrier/host2/app.sock"), HasSubstr("is appSocket or"));
+  EXPECT_THAT(ErrorWithMetrics("/" + std::string(107, 'x')), HasSubstr("is 108 bytes long"));
+}
+
 TEST(Config, AFileThatCannotBeReadIsNamed) {
   EXPECT_THAT(std::string(LoadConfig("/nonexistent/x.json").status().message()),
               HasSubstr("/nonexistent/x.json: cannot be read"));

@@ -12,8 +12,11 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "host/metrics.h"
 #include "host/service_manager.h"
+#include "host/tcp_socket.h"
 #include "host/unix_socket.h"
 #include "upgrade/new_side.h"
 
@@ -28,10 +31,19 @@ constexpr auto kFleetTimeout = std::chrono::seconds(40);  // 16 engines that do 
 constexpr runtime::Nanoseconds kBrownoutSilence = 3'600 * runtime::kSecond;
 constexpr mode_t kControlMode = 0600;  // who may connect at all; the peer's user is checked, too
 constexpr mode_t kAppMode = 0666;      // its directory says who may reach it
+constexpr mode_t kMetricsMode = 0666;  // the same
 
 const runtime::Clock& SystemClock() {
   static const runtime::MonotonicClock clock;
   return clock;
+}
+
+absl::StatusOr<UniqueFd> ListenForMetrics(const std::string& address) {
+  absl::StatusOr<UniqueFd> listener =
+      address[0] == '/' ? ListenUnix(address, SOCK_STREAM, kMetricsMode) : ListenTcp(address);
+  if (listener.ok()) return listener;
+  return absl::Status(listener.status().code(),
+                      absl::StrCat("metrics.address: ", listener.status().message()));
 }
 
 }  // namespace
@@ -86,6 +98,15 @@ absl::Status Daemon::Begin(Config config) {
     unlink(config.control_socket().c_str());
     return app.status();
   }
+  if (config.has_metrics()) {
+    absl::StatusOr<UniqueFd> metrics = ListenForMetrics(config.metrics().address());
+    if (!metrics.ok()) {
+      unlink(config.control_socket().c_str());
+      unlink(config.app_socket().c_str());
+      return metrics.status();
+    }
+    metrics_listener_ = *std::move(metrics);
+  }
   control_listener_ = *std::move(control);
   fleet_ =
       std::make_unique<Fleet>(*loop_, std::move(config), options_.open_card, options_.wrap_engine);
@@ -101,6 +122,7 @@ void Daemon::Serve() {
   stage_ = Stage::kServing;
   fleet_->sessions().Start();
   AcceptControl();
+  ServeMetrics();
   KeepAlive();
   const Config& config = fleet_->config();
   spdlog::info("{}: farrierd {} serves {} engines on function {}, apps at {}", config.name(),
@@ -151,6 +173,7 @@ absl::Status Daemon::Live() {
   if (fleet_ != nullptr && !stuck_) fleet_->sessions().Release();
   std::thread ending([this] {
     control_->Shutdown(kLastWordsMs);
+    metrics_.reset();
     loop_->Post([this] { loop_->Stop(); });
   });
   loop_->Run();
@@ -162,36 +185,43 @@ void Daemon::RemoveSockets() {
   if (fleet_ == nullptr) return;
   unlink(fleet_->config().control_socket().c_str());
   unlink(fleet_->config().app_socket().c_str());
+  const std::string& metrics = fleet_->config().metrics().address();
+  if (absl::StartsWith(metrics, "/")) unlink(metrics.c_str());
 }
 
 // ---- Status.
 
 absl::StatusOr<StatusReply> Daemon::Status() {
-  struct Answer {
-    std::promise<StatusReply> reply;
-    std::promise<absl::StatusOr<std::unique_ptr<driver::CsrWindow>>> csr;
-  };
-  auto answer = std::make_shared<Answer>();
-  auto reply = answer->reply.get_future();
-  auto csr = answer->csr.get_future();
-  loop_->Post([this, answer] {
+  absl::Status card;
+  absl::StatusOr<StatusReply> status = Inquire(/*also_in_blackout=*/true, card);
+  if (status.ok() && !card.ok()) return card;
+  return status;
+}
+
+absl::StatusOr<StatusReply> Daemon::Inquire(bool also_in_blackout, absl::Status& card) {
+  using Csr = std::unique_ptr<driver::CsrWindow>;
+  using Answer = std::pair<absl::StatusOr<StatusReply>, absl::StatusOr<Csr>>;
+  auto promise = std::make_shared<std::promise<Answer>>();
+  auto future = promise->get_future();
+  loop_->Post([this, promise, also_in_blackout] {
     if (stage_ != Stage::kServing) {
-      answer->csr.set_value(absl::UnavailableError("farrierd is ending"));
-      answer->reply.set_value({});
-      return;
+      const absl::Status ending = absl::UnavailableError("farrierd is ending");
+      promise->set_value({ending, ending});
+    } else if (!also_in_blackout && EnginesAreMoving()) {
+      const absl::Status moving = absl::UnavailableError("an upgrade moves the engines just now");
+      promise->set_value({moving, moving});
+    } else {
+      promise->set_value({LoopStatus(), fleet_->card().OpenCsr()});
     }
-    answer->csr.set_value(fleet_->card().OpenCsr());
-    answer->reply.set_value(LoopStatus());
   });
-  if (reply.wait_for(kStatusTimeout) != std::future_status::ready) {
+  if (future.wait_for(kStatusTimeout) != std::future_status::ready) {
     return absl::DeadlineExceededError("farrierd's control thread does not answer");
   }
-  absl::StatusOr<std::unique_ptr<driver::CsrWindow>> window = csr.get();
-  if (!window.ok()) return window.status();
-  StatusReply status = reply.get();
+  auto [status, csr] = future.get();
+  if (!status.ok()) return status;
   // The card is asked here, and the control thread does not wait for it.
-  if (absl::Status read = ReadCardCounters(**window, status); !read.ok()) return read;
-  return status;
+  card = csr.ok() ? ReadCardCounters(**csr, *status) : csr.status();
+  return std::move(status);
 }
 
 StatusReply Daemon::LoopStatus() {
@@ -201,8 +231,43 @@ StatusReply Daemon::LoopStatus() {
   status.set_uptime_seconds(static_cast<double>(loop_->clock().Now() - started_at_) /
                             runtime::kSecond);
   status.set_upgrading(run_ != nullptr);
+  *status.mutable_upgrades() = upgrades_;
   return status;
 }
+
+// ---- Metrics.
+
+void Daemon::ServeMetrics() {
+  if (!fleet_->config().has_metrics()) return;
+  const std::string& address = fleet_->config().metrics().address();
+  if (!metrics_listener_.valid()) {  // of a predecessor that knew of no metrics
+    absl::StatusOr<UniqueFd> listener = ListenForMetrics(address);
+    if (!listener.ok()) {
+      spdlog::error("no metrics: {}", listener.status().ToString());
+      return;
+    }
+    metrics_listener_ = *std::move(listener);
+  }
+  absl::StatusOr<std::unique_ptr<MetricsServer>> server = MetricsServer::Start(
+      {.listener = std::move(metrics_listener_), .clock = &loop_->clock(), .source = [this] {
+         return Metrics();
+       }});
+  if (!server.ok()) {
+    spdlog::error("no metrics: {}", server.status().ToString());
+    return;
+  }
+  metrics_ = *std::move(server);
+  spdlog::info("metrics at {}", address);
+}
+
+absl::StatusOr<std::string> Daemon::Metrics() {
+  absl::Status card;
+  const absl::StatusOr<StatusReply> status = Inquire(/*also_in_blackout=*/false, card);
+  if (!status.ok()) return status.status();
+  return RenderMetrics(*status, card.ok());
+}
+
+// ---- Groups.
 
 absl::StatusOr<GroupStatus> Daemon::AskFleet(
     std::function<absl::StatusOr<GroupStatus>(Fleet&)> question) {
@@ -256,6 +321,8 @@ absl::Status Daemon::RunSuccessor(UniqueFd channel) {
   handover_ = FleetHandover::OfNew(*loop_, options_.open_card, [this] {
     fleet_ = handover_->TakeFleet();
     control_listener_ = handover_->TakeControlListener();
+    metrics_listener_ = handover_->TakeMetricsListener();
+    upgrades_ = handover_->upgrades();
     NotifyMainPid(getpid());
     Serve();
   });
@@ -278,7 +345,9 @@ absl::Status Daemon::RunSuccessor(UniqueFd channel) {
 }
 
 void Daemon::EndSuccession(upgrade::Outcome outcome) {
-  if (outcome != upgrade::Outcome::kCompleted) {
+  if (outcome == upgrade::Outcome::kCompleted) {
+    AddCompleted(run_->report(), upgrades_);
+  } else {
     failure_ = absl::AbortedError(
         absl::StrCat("the hand-over came to nothing: ", run_->report().failure()));
     loop_->Stop();

@@ -13,6 +13,7 @@
 #include "host/fleet.h"
 #include "host/fleet_handover.h"
 #include "host/handover_run.h"
+#include "host/metrics_server.h"
 #include "host/successor.h"
 #include "host/unique_fd.h"
 #include "host/upgrade_job.h"
@@ -76,6 +77,15 @@ class Daemon final : public ControlBackend {
   StatusReply LoopStatus();
   // On the control thread, while this is the daemon; waits for the answer.
   absl::StatusOr<GroupStatus> AskFleet(std::function<absl::StatusOr<GroupStatus>(Fleet&)> question);
+  bool EnginesAreMoving() const;
+
+  // Asks the control thread, and then the card, whose failure goes to `card`. Unavailable: it is
+  // ending, or, unless `also_in_blackout`, an upgrade moves engines. Other threads.
+  absl::StatusOr<StatusReply> Inquire(bool also_in_blackout, absl::Status& card);
+
+  // For Prometheus. ServeMetrics leaves it at a line in the log if it cannot.
+  void ServeMetrics();
+  absl::StatusOr<std::string> Metrics();
 
   // Being upgraded.
   absl::Status BeginUpgrade(const std::string& binary, std::shared_ptr<UpgradeJob> job);
@@ -98,6 +108,9 @@ class Daemon final : public ControlBackend {
   std::unique_ptr<Fleet> fleet_;
   UniqueFd control_listener_;
   std::unique_ptr<ControlServer> control_;
+  UniqueFd metrics_listener_;  // until metrics_ has it
+  std::unique_ptr<MetricsServer> metrics_;
+  UpgradeHistory upgrades_;
 
   // A hand-over, on either side.
   std::unique_ptr<FleetHandover> handover_;

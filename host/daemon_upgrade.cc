@@ -58,8 +58,15 @@ absl::Status Daemon::BeginUpgrade(const std::string& binary, std::shared_ptr<Upg
   side.brownout_limit = fleet_->config().upgrade().prepare_ms() * runtime::kMillisecond;
   side.blackout_limit = fleet_->config().upgrade().blackout_ms() * runtime::kMillisecond;
 
-  handover_ = FleetHandover::OfOld(*fleet_, control_listener_.get(),
-                                   [this] { loop_->Forget(control_listener_.get()); });
+  handover_ =
+      FleetHandover::OfOld(*fleet_,
+                           {.control_listener = control_listener_.get(),
+                            .metrics_listener = metrics_ == nullptr ? -1 : metrics_->listener(),
+                            .upgrades = upgrades_},
+                           [this] {
+                             loop_->Forget(control_listener_.get());
+                             if (metrics_ != nullptr) metrics_->Accept(false);
+                           });
   absl::StatusOr<std::unique_ptr<HandoverRun>> run = HandoverRun::Start(
       {.loop = loop_.get(),
        .side = upgrade::MakeOldSide(std::move(side)),
@@ -84,6 +91,11 @@ absl::Status Daemon::BeginUpgrade(const std::string& binary, std::shared_ptr<Upg
   job_->Tell(std::move(progress));
   spdlog::info("upgrade: {} started as pid {}", binary, successor_->pid());
   return absl::OkStatus();
+}
+
+// A question to an engine or the card may make a blackout longer.
+bool Daemon::EnginesAreMoving() const {
+  return run_ != nullptr && successor_.has_value() && run_->report().brownout_ended_at() != 0;
 }
 
 void Daemon::TellProgress(const upgrade::Report& report) {
@@ -119,6 +131,8 @@ void Daemon::EndUpgrade(upgrade::Outcome outcome) {
   handover_->Abandon();
   handover_.reset();
   AcceptControl();
+  if (metrics_ != nullptr) metrics_->Accept(true);
+  upgrades_.set_given_up(upgrades_.given_up() + 1);
   spdlog::error("upgrade given up: {}", reason);
   job_->Finish(absl::AbortedError(absl::StrCat("the upgrade was given up, and farrierd ",
                                                options_.version, " goes on: ", reason)));
@@ -136,7 +150,7 @@ void Daemon::TellSuccess(const upgrade::Report& report) {
   for (uint32_t engine = 0; engine < fleet_->size(); ++engine) {
     UpgradeProgress progress;
     *progress.mutable_engine() =
-        Moved(report.engines(static_cast<int>(engine)), engine, handover_->HeldSince(engine));
+        Moved(report.engines(static_cast<int>(engine)), engine, handover_->held(engine));
     progress.mutable_engine()->set_name(EngineName(fleet_->config(), engine));
     progress.mutable_engine()->set_kind(EngineKind(fleet_->config(), engine));
     *result.add_engines() = progress.engine();

@@ -266,6 +266,7 @@ bool EngineGroups::Describe(uint32_t engine, EngineScheduling& scheduling) const
   }
   scheduling.set_load(report->load);
   scheduling.set_delay_us(Microseconds(report->delay));
+  scheduling.set_longest_delay_us(Microseconds(report->longest_delay));
   scheduling.set_cpu_percent(places_[engine].rate.percent());
   scheduling.set_polls(report->polls);
   scheduling.set_inputs(report->inputs);

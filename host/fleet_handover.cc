@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -69,12 +70,12 @@ std::map<std::string, upgrade::VersionRange> RestorableKinds() {
   return kinds;
 }
 
-std::unique_ptr<FleetHandover> FleetHandover::OfOld(Fleet& fleet, int control_listener,
+std::unique_ptr<FleetHandover> FleetHandover::OfOld(Fleet& fleet, Belongings belongings,
                                                     std::function<void()> stop_serving) {
   auto handover = std::unique_ptr<FleetHandover>(new FleetHandover);
   handover->fleet_ = &fleet;
   fleet.set_handing_over(true);
-  handover->borrowed_listener_ = control_listener;
+  handover->belongings_ = std::move(belongings);
   handover->stop_serving_ = std::move(stop_serving);
   return handover;
 }
@@ -119,11 +120,18 @@ absl::Status FleetHandover::SendAttachments(bool last, upgrade::Channel& channel
     StartAttachment start;
     *start.mutable_config() = fleet_->config();
     start.set_function((fleet_->card().function() + 1) % fleet_->card().info().functions);
-    absl::Status status =
-        PostAttachment(channel, kStart, start, {borrowed_listener_, exported.listener});
+    *start.mutable_upgrades() = belongings_.upgrades;
+    std::vector<int> listeners = {belongings_.control_listener, exported.listener};
+    if (belongings_.metrics_listener >= 0) listeners.push_back(belongings_.metrics_listener);
+    absl::Status status = PostAttachment(channel, kStart, start, listeners);
     return status.ok() ? SyncSessions(channel) : status;
   }
   sync_sessions_ = false;
+  // Before the successor serves, and may read counters itself: see OwnerRow::ReadCounters.
+  for (uint32_t i = 0; i < held_.size(); ++i) {
+    const uint64_t now = CountHeld(i);
+    held_[i] = now - std::min(now, held_[i]);
+  }
   stop_serving_();
   fleet_->sessions().Freeze();
   RestAttachment rest;
@@ -167,7 +175,9 @@ absl::StatusOr<bool> FleetHandover::TakeSnapshot(upgrade::EngineIndex engine,
   if (!asked.ok()) return asked;
   if (done) {
     snapshots_done_.insert(engine);
-    if (snapshots_done_.size() == fleet_->size()) NoteHeld();
+    if (snapshots_done_.size() == fleet_->size()) {
+      for (uint32_t i = 0; i < fleet_->size(); ++i) held_.push_back(CountHeld(i));
+    }
   }
   return done;
 }
@@ -202,19 +212,10 @@ void FleetHandover::DropSnapshot(upgrade::EngineIndex engine) { fleet_->DropSnap
 
 void FleetHandover::Release(upgrade::EngineIndex engine) { fleet_->ReleaseEngine(engine); }
 
-void FleetHandover::NoteHeld() {
-  held_before_.clear();
-  for (uint32_t engine = 0; engine < fleet_->size(); ++engine) {
-    held_before_.push_back(0);
-    held_before_.back() = HeldSince(engine);
-  }
-}
-
-uint64_t FleetHandover::HeldSince(uint32_t engine) {
-  if (engine >= held_before_.size()) return 0;
-  absl::StatusOr<driver::CounterSnapshot> counters =
+uint64_t FleetHandover::CountHeld(uint32_t engine) {
+  const absl::StatusOr<driver::CounterSnapshot> counters =
       driver::OwnerRow(fleet_->card().csr(), OwnerOf(engine)).ReadCounters();
-  return counters.ok() ? (*counters)[regs::OwnerCounter::kHeld] - held_before_[engine] : 0;
+  return counters.ok() ? (*counters)[regs::OwnerCounter::kHeld] : 0;
 }
 
 // ---- The new side.
@@ -231,7 +232,8 @@ absl::Status FleetHandover::Accept(const upgrade::Attachment& attachment,
                                               fds.size(), " descriptors makes no sense here"));
   if (attachment.kind() == kStart) {
     StartAttachment start;
-    if (!start.ParseFromString(attachment.bytes()) || fds.size() != 2 || fleet_ != nullptr) {
+    const bool fits = fds.size() == 2 || fds.size() == 3;
+    if (!start.ParseFromString(attachment.bytes()) || !fits || fleet_ != nullptr) {
       return malformed;
     }
     return AcceptStart(start, std::move(fds));
@@ -261,6 +263,8 @@ absl::Status FleetHandover::AcceptStart(const StartAttachment& start, std::vecto
   function_ = start.function();
   control_listener_ = std::move(fds[0]);
   app_listener_ = std::move(fds[1]);
+  if (fds.size() > 2) metrics_listener_ = std::move(fds[2]);
+  belongings_.upgrades = start.upgrades();
   return absl::OkStatus();
 }
 

@@ -26,9 +26,16 @@ std::map<std::string, upgrade::VersionRange> RestorableKinds();
 // i-th of Welcome.engines. Control thread.
 class FleetHandover final : public upgrade::EngineHost, public upgrade::RowAccess {
  public:
-  // The process that has the fleet. `control_listener` is borrowed; `stop_serving` is called when
-  // all engines have moved: the control socket is accepted on no more.
-  static std::unique_ptr<FleetHandover> OfOld(Fleet& fleet, int control_listener,
+  // What the old process' daemon has beside its fleet.
+  struct Belongings {
+    int control_listener = -1;  // borrowed
+    int metrics_listener = -1;  // the same; -1: it serves no metrics
+    UpgradeHistory upgrades;
+  };
+
+  // The process that has the fleet. `stop_serving` is called when all engines have moved: nothing
+  // is accepted any more on the listeners.
+  static std::unique_ptr<FleetHandover> OfOld(Fleet& fleet, Belongings belongings,
                                               std::function<void()> stop_serving);
 
   // The process that is going to have it. `serve` is called when it does.
@@ -45,9 +52,11 @@ class FleetHandover final : public upgrade::EngineHost, public upgrade::RowAcces
   // New: what `serve` finds.
   std::unique_ptr<Fleet> TakeFleet() { return std::move(own_fleet_); }
   UniqueFd TakeControlListener() { return std::move(control_listener_); }
+  UniqueFd TakeMetricsListener() { return std::move(metrics_listener_); }  // may be none
+  const UpgradeHistory& upgrades() const { return belongings_.upgrades; }  // before this one
 
-  // Packets that the card parked for the engine between the snapshot and now.
-  uint64_t HeldSince(uint32_t engine);
+  // Old, when all engines have moved: packets that the card parked meanwhile for this one.
+  uint64_t held(uint32_t engine) const { return engine < held_.size() ? held_[engine] : 0; }
 
   // RowAccess.
   absl::StatusOr<upgrade::Row> Read(upgrade::EngineIndex engine) override;
@@ -78,18 +87,20 @@ class FleetHandover final : public upgrade::EngineHost, public upgrade::RowAcces
   absl::Status AcceptSession(const SessionAttachment& session, std::vector<UniqueFd> fds);
   absl::Status AcceptRest(const RestAttachment& rest, std::vector<UniqueFd> fds);
   absl::Status CheckEngine(upgrade::EngineIndex engine) const;
-  void NoteHeld();
+  // Counted by the card so far.
+  uint64_t CountHeld(uint32_t engine);
 
   // The fleet of either side; null on the new one until "host.start".
   Fleet* fleet_ = nullptr;
 
+  Belongings belongings_;  // on the new side only the upgrades
+
   // Old.
-  int borrowed_listener_ = -1;
   std::function<void()> stop_serving_;
   bool sync_sessions_ = false;  // between the first attachments and the last
   std::set<uint32_t> sessions_sent_;
   std::set<upgrade::EngineIndex> snapshots_done_;
-  std::vector<uint64_t> held_before_;
+  std::vector<uint64_t> held_;  // when the snapshots were done; in the end, how many since then
 
   // New.
   EventLoop* loop_ = nullptr;
@@ -98,6 +109,7 @@ class FleetHandover final : public upgrade::EngineHost, public upgrade::RowAcces
   std::unique_ptr<Fleet> own_fleet_;
   UniqueFd control_listener_;
   UniqueFd app_listener_;
+  UniqueFd metrics_listener_;
   uint32_t function_ = 0;
 };
 

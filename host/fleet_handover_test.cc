@@ -77,9 +77,22 @@ class HandoverNewSideTest : public testing::Test {
       [] {});
 };
 
+TEST_F(HandoverNewSideTest, TakesWhereMetricsAreServedAndHowManyUpgradesThereWere) {
+  StartAttachment start = GoodStart();
+  start.mutable_upgrades()->set_completed(3);
+  ASSERT_TRUE(Accept("host.start", start.SerializeAsString(), 3).ok());
+  EXPECT_TRUE(handover_->TakeMetricsListener().valid());
+  EXPECT_EQ(handover_->upgrades().completed(), 3u);
+}
+
+TEST_F(HandoverNewSideTest, IsContentWithAPredecessorThatServesNoMetrics) {
+  ASSERT_TRUE(AcceptGoodStart().ok());
+  EXPECT_FALSE(handover_->TakeMetricsListener().valid());
+}
+
 TEST_F(HandoverNewSideTest, TheStartIsTakenOnceAndWithItsDescriptors) {
   EXPECT_FALSE(Accept("host.start", GoodStart().SerializeAsString(), 1).ok());
-  EXPECT_FALSE(Accept("host.start", GoodStart().SerializeAsString(), 3).ok());
+  EXPECT_FALSE(Accept("host.start", GoodStart().SerializeAsString(), 4).ok());
   EXPECT_FALSE(Accept("host.start", "\xff\xff", 2).ok());
   EXPECT_TRUE(AcceptGoodStart().ok());
   EXPECT_FALSE(AcceptGoodStart().ok());

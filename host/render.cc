@@ -43,6 +43,21 @@ std::string Pacing(const EngineStatus& engine) {
   return absl::StrFormat("%g Gb/s", engine.pacing_mbps() / 1000.0);
 }
 
+std::string RenderUpgrades(const UpgradeHistory& upgrades) {
+  if (upgrades.completed() + upgrades.given_up() == 0) return "";
+  std::string out = absl::StrFormat("upgrades: %d completed, %d given up", upgrades.completed(),
+                                    upgrades.given_up());
+  if (upgrades.completed() != 0) {
+    absl::StrAppend(&out, "; blackouts of the last: ",
+                    absl::StrJoin(upgrades.last_blackout_ms(), ", ",
+                                  [](std::string* text, double ms) {
+                                    absl::StrAppendFormat(text, "%.2f", ms);
+                                  }),
+                    " ms");
+  }
+  return out + "\n";
+}
+
 }  // namespace
 
 std::string RenderStatus(const StatusReply& status) {
@@ -50,6 +65,7 @@ std::string RenderStatus(const StatusReply& status) {
       "%s: farrierd %s, pid %d, up %s, on function %s%s\n", status.name(), status.version(),
       status.pid(), Duration(status.uptime_seconds()), FunctionName(status.function()),
       status.upgrading() ? ", an upgrade is under way" : "");
+  absl::StrAppend(&out, RenderUpgrades(status.upgrades()));
   const CardStatus& card = status.card();
   absl::StrAppendFormat(
       &out,

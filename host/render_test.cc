@@ -51,6 +51,18 @@ TEST(Render, StatusShowsWhatIsNotZero) {
             HasSubstr("no sessions"), Not(HasSubstr("drop_quota"))));
 }
 
+TEST(Render, StatusTellsOfUpgradesIfThereWereAny) {
+  StatusReply status;
+  EXPECT_THAT(RenderStatus(status), Not(HasSubstr("upgrades")));
+  status.mutable_upgrades()->set_given_up(1);
+  EXPECT_THAT(RenderStatus(status), HasSubstr("\nupgrades: 0 completed, 1 given up\n"));
+  status.mutable_upgrades()->set_completed(2);
+  status.mutable_upgrades()->add_last_blackout_ms(2.25);
+  status.mutable_upgrades()->add_last_blackout_ms(3);
+  EXPECT_THAT(RenderStatus(status), HasSubstr("\nupgrades: 2 completed, 1 given up; "
+                                              "blackouts of the last: 2.25, 3.00 ms\n"));
+}
+
 TEST(Render, EnginesShowHowTheyGetCpuTime) {
   StatusReply status;
   status.set_name("host2");

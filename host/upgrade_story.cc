@@ -1,6 +1,7 @@
 #include "host/upgrade_story.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -106,6 +107,30 @@ UpgradeResult Result(const upgrade::Report& report) {
   result.set_brownout_ms(Ms(report.began_at(), report.brownout_ended_at()));
   result.set_total_ms(Ms(report.began_at(), report.ended_at()));
   return result;
+}
+
+void AddCompleted(const upgrade::Report& report, UpgradeHistory& history) {
+  history.set_completed(history.completed() + 1);
+  history.set_last_brownout_ms(Ms(report.began_at(), report.brownout_ended_at()));
+  // Of a build with other classes they cannot be gone on with.
+  constexpr int kClasses = std::size(kBlackoutLimitsMs) + 1;
+  if (history.blackouts_size() != kClasses) {
+    history.mutable_blackouts()->Resize(0, 0);
+    history.mutable_blackouts()->Resize(kClasses, 0);
+    history.set_blackout_ms(0);
+  }
+  history.clear_last_blackout_ms();
+  for (const EngineReport& engine : report.engines()) {
+    const double ms = Ms(engine.hold_at(), engine.running_at());
+    const bool moved = engine.fate() == EngineReport::MOVED && ms > 0;
+    history.add_last_blackout_ms(moved ? ms : 0);
+    if (!moved) continue;
+    const auto limit =
+        std::lower_bound(std::begin(kBlackoutLimitsMs), std::end(kBlackoutLimitsMs), ms);
+    const auto index = static_cast<int>(limit - std::begin(kBlackoutLimitsMs));
+    history.set_blackouts(index, history.blackouts(index) + 1);
+    history.set_blackout_ms(history.blackout_ms() + ms);
+  }
 }
 
 }  // namespace farrier::host

@@ -29,4 +29,11 @@ EngineMoved Moved(const upgrade::EngineReport& report, uint32_t engine, uint64_t
 // The times and versions of a finished hand-over; pids, functions and engines are the caller's.
 UpgradeResult Result(const upgrade::Report& report);
 
+// Classes of UpgradeHistory.blackouts, in ms: Snap's median is 250, and what is above 2,500 was
+// rolled back.
+inline constexpr double kBlackoutLimitsMs[] = {1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500};
+
+// Adds a hand-over that was completed, as either side reports it.
+void AddCompleted(const upgrade::Report& report, UpgradeHistory& history);
+
 }  // namespace farrier::host

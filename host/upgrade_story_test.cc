@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 using upgrade::EngineReport;
 
 constexpr int64_t kStart = 1'000'000'000;
@@ -113,6 +114,47 @@ TEST(UpgradeJob, AllThatWasToldBeforeTheEndIsHeard) {
   listener.join();
   ASSERT_EQ(heard.size(), 100u);
   EXPECT_TRUE(std::is_sorted(heard.begin(), heard.end()));
+}
+
+TEST(UpgradeHistory, CountsABlackoutInTheClassItBelongsTo) {
+  upgrade::Report report;
+  report.set_began_at(1'000'000);
+  report.set_brownout_ended_at(301'000'000);
+  const auto add = [&](EngineReport::Fate fate, int64_t ns) {
+    EngineReport& engine = *report.add_engines();
+    engine.set_fate(fate);
+    engine.set_hold_at(1);
+    engine.set_running_at(1 + ns);
+  };
+  add(EngineReport::MOVED, 5'000'000);
+  add(EngineReport::MOVED, 5'000'001);
+  add(EngineReport::RECOVERED, 3'000'000);
+  add(EngineReport::MOVED, 9'000'000'000);
+  UpgradeHistory history;
+  AddCompleted(report, history);
+  EXPECT_EQ(history.completed(), 1u);
+  EXPECT_EQ(history.last_brownout_ms(), 300);
+  EXPECT_EQ(history.blackouts(2), 1u) << "at most 5 ms";
+  EXPECT_EQ(history.blackouts(3), 1u);
+  EXPECT_EQ(history.blackouts(history.blackouts_size() - 1), 1u);
+  EXPECT_THAT(history.last_blackout_ms(), SizeIs(4));
+  EXPECT_EQ(history.last_blackout_ms(2), 0) << "it has not moved";
+  AddCompleted(report, history);
+  EXPECT_EQ(history.completed(), 2u);
+  EXPECT_EQ(history.blackouts(2), 2u);
+  EXPECT_THAT(history.last_blackout_ms(), SizeIs(4)) << "of the last alone";
+}
+
+TEST(UpgradeHistory, ClassesOfAnotherBuildAreCountedAnew) {
+  UpgradeHistory history;
+  history.add_blackouts(17);
+  history.set_blackout_ms(99);
+  history.set_completed(17);
+  upgrade::Report report;
+  AddCompleted(report, history);
+  EXPECT_EQ(history.completed(), 18u);
+  EXPECT_EQ(history.blackouts(0), 0u);
+  EXPECT_EQ(history.blackout_ms(), 0);
 }
 
 }  // namespace

@@ -353,6 +353,7 @@ EngineReport EngineGroup::ReportOf(const EngineSlot& slot) {
           .thread = condition == EngineCondition::kFailed ? -1 : slot.worker.load()->number(),
           .load = slot.load.load(),
           .delay = slot.peak_delay.load(),
+          .longest_delay = slot.longest_delay.load(),
           .cpu = slot.cpu.load(),
           .polls = slot.polls.load(),
           .inputs = slot.inputs.load(),

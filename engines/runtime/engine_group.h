@@ -52,11 +52,12 @@ struct GroupEnvironment {
 struct EngineReport {
   std::string name;
   EngineCondition condition = EngineCondition::kRunning;
-  std::string failure;    // of a failed one
-  int thread = -1;        // ThreadReport::number; -1: none
-  double load = 0;        // of one core, in polls that found input; of some 10 ms
-  Nanoseconds delay = 0;  // worst time that input waited, of the last 100 to 200 ms
-  Nanoseconds cpu = 0;    // of its thread, shared among the thread's engines by time in each
+  std::string failure;            // of a failed one
+  int thread = -1;                // ThreadReport::number; -1: none
+  double load = 0;                // of one core, in polls that found input; of some 10 ms
+  Nanoseconds delay = 0;          // worst time that input waited, of the last 100 to 200 ms
+  Nanoseconds longest_delay = 0;  // worst of all the time
+  Nanoseconds cpu = 0;  // of its thread, shared among the thread's engines by time in each
   uint64_t polls = 0;
   uint64_t inputs = 0;  // sum of what Poll returned
   uint64_t overruns = 0;

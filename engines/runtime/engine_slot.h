@@ -61,8 +61,9 @@ struct EngineSlot {
   std::atomic<uint64_t> inputs{0};         // sum of what Poll returned
   std::atomic<double> load{0};             // of one core, in polls that found input; of some 10 ms
   std::atomic<Nanoseconds> peak_delay{0};  // worst queueing delay of the last 100 to 200 ms
-  std::atomic<uint64_t> overruns{0};       // polls beyond the limit, preemption not counted
-  std::atomic<uint64_t> blocks{0};         // of them those in which it slept
+  std::atomic<Nanoseconds> longest_delay{0};   // worst of all the time
+  std::atomic<uint64_t> overruns{0};           // polls beyond the limit, preemption not counted
+  std::atomic<uint64_t> blocks{0};             // of them those in which it slept
   std::atomic<Nanoseconds> longest_poll{0};    // of them
   std::atomic<uint64_t> migrations{0};         // from thread to thread
   std::atomic<Nanoseconds> last_migration{0};  // from the decision until its next poll

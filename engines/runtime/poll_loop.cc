@@ -252,6 +252,8 @@ void PollLoop::Account(Nanoseconds now) {
     load_ += load + recent * (latest - load);
     slot->in_poll = slot->in_busy_poll = 0;
     Publish(slot->peak_delay, std::max(slot->worst_delay, slot->worst_before));
+    Publish(slot->longest_delay,
+            std::max(slot->longest_delay.load(std::memory_order_relaxed), slot->worst_delay));
     if (next_window) slot->worst_before = std::exchange(slot->worst_delay, 0);
   }
 }

@@ -1,5 +1,7 @@
 #include "hw/driver/owner_row.h"
 
+#include <mutex>
+
 #include "absl/strings/str_format.h"
 
 namespace farrier::driver {
@@ -103,6 +105,10 @@ absl::StatusOr<uint32_t> OwnerRow::ReadRefused() const {
 }
 
 absl::StatusOr<CounterSnapshot> OwnerRow::ReadCounters() const {
+  // The card has one place for snapshots. Whoever else writes the register before all is read makes
+  // it another owner's.
+  static std::mutex one_at_a_time;
+  std::lock_guard lock(one_at_a_time);
   if (auto status = window_.Write(regs::kRegCounterSnapshot, owner_); !status.ok()) return status;
   CounterSnapshot snapshot;
   for (uint32_t i = 0; i < regs::kOwnerCounters; ++i) {

@@ -57,6 +57,9 @@ class OwnerRow {
   absl::StatusOr<uint32_t> ReadTxSeen() const;
   absl::StatusOr<uint32_t> ReadParked() const;
   absl::StatusOr<uint32_t> ReadRefused() const;
+
+  // Several threads of a process take turns, whatever their windows. Of two processes that read at
+  // the same time one may get the counters of the other's owner.
   absl::StatusOr<CounterSnapshot> ReadCounters() const;
 
  private:

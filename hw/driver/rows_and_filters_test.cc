@@ -1,6 +1,8 @@
 #include <array>
+#include <atomic>
 #include <map>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -85,6 +87,38 @@ TEST_F(OwnerRowTest, CountersAreASnapshotOfBothBlocks) {
   EXPECT_EQ((*counters)[regs::GlobalCounter::kRxPackets], 2u);
   EXPECT_EQ((*counters)[regs::GlobalCounter::kRxBytes], 65u);
   EXPECT_EQ((*counters)[regs::GlobalCounter::kRxMalformed], 1u);
+}
+
+// Registers in which every counter of owner n is n, in the snapshot that was taken last.
+class LatchingWindow final : public CsrWindow {
+ public:
+  absl::StatusOr<uint32_t> Read(uint32_t offset) override {
+    std::this_thread::yield();  // let others in
+    return offset % 8 == 0 ? latched_.load() : 0;
+  }
+  absl::Status Write(uint32_t, uint32_t value) override {
+    latched_ = value;
+    return absl::OkStatus();
+  }
+
+ private:
+  std::atomic<uint32_t> latched_{0};
+};
+
+TEST(OwnerRowTestOfThreads, ThatReadCountersEachGetTheirOwnersAlone) {
+  LatchingWindow window;
+  std::atomic<int> wrong = 0;
+  const auto read = [&](uint8_t owner) {
+    for (int i = 0; i < 300; ++i) {
+      const CounterSnapshot snapshot =
+          OwnerRow(window, runtime::OwnerId{owner}).ReadCounters().value();
+      for (const uint64_t value : snapshot.owner) wrong += value != owner;
+    }
+  };
+  std::thread other([&] { read(2); });
+  read(1);
+  other.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(FiltersTest, InstalledIsFoundReplacedAndRemoved) {

@@ -61,6 +61,11 @@ class Cluster {
   // Of a host's farrierd.
   std::string Config(int host) const;
 
+  // For its next start.
+  void set_host_config(int host, std::string members) {
+    options_.host_config[host] = std::move(members);
+  }
+
   // farrierctl on a host's control socket.
   absl::StatusOr<Finished> Ctl(int host, std::vector<std::string> args,
                                absl::Duration timeout = absl::Seconds(30)) const;
