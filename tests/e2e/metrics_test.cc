@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -276,7 +277,8 @@ TEST_F(Metrics, SayThatTheCardDoesNotAnswer) {
   StartCluster();
   cluster_->card(kServer).Signal(SIGKILL);
   ASSERT_TRUE(cluster_->card(kServer).Wait(absl::Seconds(5)).ok());
-  const MetricsText read = Read();
+  const MetricsText read = Await(
+      [](const MetricsText& now) { return now.Value("farrier_card_up") == std::optional(0.0); });
   EXPECT_THAT(read.Value("farrier_card_up"), Optional(0));
   EXPECT_EQ(read.Value("farrier_card_rx_packets_total"), std::nullopt);
   EXPECT_EQ(read.Sum("farrier_engine_condition", "condition=\"running\""), 2);
