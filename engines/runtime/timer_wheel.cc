@@ -87,6 +87,15 @@ TimerWheel::Slot TimerWheel::FindFirst() {
   return {};
 }
 
+// Of a slot that has become empty. Without a branch: whether others are left cannot be foretold.
+void TimerWheel::ClearBit(const Slot& slot) {
+  const uint32_t word = slot.number / 64;
+  uint64_t& bits = WordsOf(slot.level)[word];
+  bits &= ~(uint64_t{1} << (slot.number % 64));
+  words_[slot.level] &= ~(uint64_t{bits == 0} << word);
+  levels_ &= ~(uint32_t{words_[slot.level] == 0} << slot.level);
+}
+
 // Moves down what is to be moved; false if `left` did not suffice.
 bool TimerWheel::MoveDown(size_t& left) {
   for (bool more = true; more;) {
@@ -130,7 +139,7 @@ size_t TimerWheel::Run(Nanoseconds now, size_t budget) {
       for (uint32_t lane = 0; lane < kLanes; ++lane) moving_[lane].TakeAll(lists[lane]);
       moving_last_ = tick_ | ((Tick{1} << ShiftOf(first.level)) - 1);
     }
-    WordsOf(first.level)[first.number / 64] &= ~(uint64_t{1} << (first.number % 64));
+    ClearBit(first);
   }
 }
 

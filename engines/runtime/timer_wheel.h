@@ -133,6 +133,7 @@ class TimerWheel {
   bool MoveDown(size_t& left);
   void Insert(Timer& timer, Tick tick);
   Slot FindFirst();
+  void ClearBit(const Slot& slot);
   static uint32_t LevelOf(uint32_t bit) {  // of a tick
     return bit < kLowestBits ? 0 : 1 + (bit - kLowestBits) / kBits;
   }
