@@ -51,10 +51,12 @@ bool EngineGroup::Inspect() {
   const auto inspect = [&](Formation& formation) {
     // Rescue may add threads.
     for (size_t i = 0; i < formation.threads.size(); ++i) {
-      const WorkerFigures& figures = formation.threads[i]->worker->figures();
-      any_awake |= !figures.asleep.load();
+      Thread& thread = *formation.threads[i];
+      const WorkerFigures& figures = thread.worker->figures();
+      InspectThread(formation, thread, now);
+      any_awake |= !figures.asleep.load() ||
+                   (thread.grant.obtained == ThreadClass::kDeadline && thread.lost.suspects());
       sleeps += figures.sleeps.load();
-      InspectThread(formation, *formation.threads[i], now);
     }
   };
   for (const std::unique_ptr<Formation>& formation : retired_) inspect(*formation);

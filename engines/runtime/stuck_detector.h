@@ -52,23 +52,27 @@ class LostThreadDetector {
   bool Check(Nanoseconds now, Nanoseconds cpu, absl::FunctionRef<bool()> asleep) {
     if (cpu != cpu_) {
       cpu_ = cpu;
-      next_look_ = now + kLimit;
+      next_look_ = now + kQuiet;
       ready_since_ = kNever;
     }
     if (now < next_look_) return false;
-    next_look_ = now + kLimit;
     if (asleep()) {
       ready_since_ = kNever;
-    } else if (ready_since_ == kNever) {
-      ready_since_ = now;
+      next_look_ = now + kQuiet;
+      return false;
     }
-    return ready_since_ != kNever && now - ready_since_ >= kLimit;
+    if (ready_since_ == kNever) ready_since_ = now;
+    return now - ready_since_ >= kReady;
   }
 
+  // It was ready at the last look, and had not run: to be looked at again soon.
+  bool suspects() const { return ready_since_ != kNever; }
+
  private:
-  static constexpr Nanoseconds kLimit = 50 * kMillisecond;
+  static constexpr Nanoseconds kQuiet = 30 * kMillisecond;  // without having run, to be asked
+  static constexpr Nanoseconds kReady = 20 * kMillisecond;  // and then all the time, to be lost
   Nanoseconds next_look_ = 0;
-  Nanoseconds ready_since_ = kNever;  // at two looks without having run between them
+  Nanoseconds ready_since_ = kNever;
   Nanoseconds cpu_ = -1;
 };
 
